@@ -1,0 +1,60 @@
+"""Deadline: one lazy timer per connection; moving a deadline is an assignment.
+
+A deadline that moves later (the usual case: every byte pushes a timeout forward) touches nothing but an attribute: the loop's
+timer looks when it fires and arms itself again for the rest. Only a deadline that moves before the armed timer arms anew.
+Invariant: while `at` is not NEVER a loop timer is armed for `at` or earlier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+NEVER = float("inf")
+EARLY = 0.0005  # uvloop's clock and timers count milliseconds: a timer may look half a one before its time
+
+
+class Deadline:
+    """Calls `expired` once, within a few milliseconds after `at` (in the loop's time); then `at` is NEVER until set again."""
+
+    __slots__ = ("_armed_for", "_at", "_expired", "_loop", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, expired: Callable[[], None]) -> None:
+        self._loop = loop
+        self._expired: Callable[[], None] | None = expired
+        self._at = self._armed_for = NEVER
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def at(self) -> float:
+        """When to call; NEVER: do not. A moment in the past calls in the loop's next turn, not at once."""
+        return self._at
+
+    @at.setter
+    def at(self, moment: float) -> None:
+        self._at = moment
+        if moment < self._armed_for:
+            self._arm(moment)
+
+    def close(self) -> None:
+        """Forget the timer and the callback; later assignments do nothing."""
+        self._at, self._armed_for, self._expired = NEVER, float("-inf"), None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self, moment: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed_for = moment
+        self._timer = self._loop.call_later(max(0.0, moment - self._loop.time()), self._look)
+
+    def _look(self) -> None:
+        self._timer, self._armed_for = None, NEVER
+        if self._at - self._loop.time() > EARLY:
+            if self._at != NEVER:
+                self._arm(self._at)
+            return
+        self._at = NEVER
+        if self._expired is not None:
+            self._expired()
