@@ -1,0 +1,81 @@
+"""One bound address of a frontend: counts its connections and stops accepting while a limit is reached.
+
+Limits are HAProxy's: the listener's own `maxconn`, the frontend's `maxconn`, its `rate-limit sessions`, the process's `maxconn`.
+A listener at a limit is paused: new connections wait in the kernel's queue; whoever ends a connection resumes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pylb.base.net import Listening
+from pylb.config import model
+from pylb.proxy.counters import ListenerCounters
+
+if TYPE_CHECKING:
+    from pylb.proxy.proxy import Frontend
+
+
+class Listener:
+    """A `bind` line at run time. `listening` is None until the socket exists."""
+
+    __slots__ = ("bind", "counters", "frontend", "id", "listening", "maxconn", "name", "number", "paused_by_hand", "tls", "waiting")
+
+    def __init__(self, frontend: Frontend, bind: model.Bind, number: int) -> None:
+        self.frontend, self.bind, self.number = frontend, bind, number
+        self.name = bind.name or f"sock-{number}"
+        self.id = bind.id or number
+        self.maxconn = bind.maxconn or 0
+        self.counters = ListenerCounters()
+        self.listening: Listening | None = None
+        self.tls: object | None = None  # wire.tls.TlsContext
+        self.paused_by_hand = False  # `disable frontend`, SIGTTOU
+        self.waiting = False
+
+    def __repr__(self) -> str:
+        return f"Listener({self.frontend.name}/{self.name} {self.counters.scur})"
+
+    def opened(self) -> None:
+        """A connection was accepted here: count it, and pause whoever reached a limit."""
+        process, frontend, counters = self.frontend.process, self.frontend, self.counters
+        process.opened()
+        counters.scur += 1
+        if counters.scur > counters.smax:
+            counters.smax = counters.scur
+        frontend.counters.open_connection(process.clock.now())
+        if frontend.maxconn and frontend.counters.scur >= frontend.maxconn:
+            for listener in frontend.listeners:
+                listener.pause()
+        elif (self.maxconn and counters.scur >= self.maxconn) or process.connections >= process.maxconn > 0:
+            self.pause()
+
+    def closed(self) -> None:
+        """A connection accepted here has ended."""
+        frontend = self.frontend
+        self.counters.scur -= 1
+        frontend.counters.scur -= 1
+        for listener in frontend.listeners:
+            if listener.waiting:
+                listener.resume_if_allowed()
+        frontend.process.closed()
+
+    def pause(self) -> None:
+        """A limit is reached: leave new connections in the kernel's queue."""
+        if self.listening is not None and not self.waiting:
+            self.waiting = True
+            self.listening.pause()
+            if self.frontend.process.connections >= self.frontend.process.maxconn > 0:
+                self.frontend.process.waiting.append(self)
+
+    def resume_if_allowed(self) -> None:
+        """Accept again unless another limit still holds."""
+        frontend, process = self.frontend, self.frontend.process
+        full = (
+            (frontend.maxconn and frontend.counters.scur >= frontend.maxconn)
+            or (self.maxconn and self.counters.scur >= self.maxconn)
+            or process.connections >= process.maxconn > 0
+        )
+        if self.waiting and not full:
+            self.waiting = False
+            if self.listening is not None and not self.paused_by_hand:
+                self.listening.resume()

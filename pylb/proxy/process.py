@@ -1,0 +1,67 @@
+"""The running program as the rest of pylb sees it: its objects, its clock, its network, and the doors that the floors above fill in.
+
+One Process exists per worker. Streams, checks and commands reach everything from here by attributes; nothing is global.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.clock import Clock
+from pylb.base.net import Net
+from pylb.proxy.counters import InfoCounters
+
+if TYPE_CHECKING:
+    from pylb.config.model import Config
+    from pylb.proxy.proxy import Backend, Frontend
+
+# Syslog levels as HAProxy uses them.
+EMERG, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG = range(8)
+
+
+def _drop(level: int, text: str) -> None:
+    """Where messages go before the loggers are up: nowhere."""
+
+
+class Process:
+    """What runs: configuration, clock, network, frontends and backends by name, and process-wide counts.
+
+    `message` prints a line like HAProxy's `[WARNING]  (pid) : text`; `log` sends one to the targets of `global`.
+    """
+
+    def __init__(self, config: Config, loop: asyncio.AbstractEventLoop, clock: Clock, net: Net, pid: int) -> None:
+        self.config, self.loop, self.clock, self.net, self.pid = config, loop, clock, net, pid
+        self.frontends: dict[str, Frontend] = {}
+        self.backends: dict[str, Backend] = {}
+        self.proxies: list[Frontend | Backend] = []  # in the order of `show stat`: a listen's frontend comes before its backend
+        self.counters = InfoCounters()
+        self.variables: dict[str, Any] = {}  # proc.*
+        self.started = clock.now()
+        self.started_wall = clock.wall()
+        self.maxconn = config.global_.maxconn
+        self.node = config.global_.node or ""
+        self.description = config.global_.description or ""
+        self.version = ""
+        self.stopping = False
+        self.connections = 0  # client connections open now
+        self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
+        self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
+        self.next_unique_id = 0
+        self.message: Callable[[int, str], None] = _drop
+        self.log: Callable[[int, str], None] = _drop
+        self.startup_logs = ""
+        self.on_idle: Callable[[], None] | None = None  # called when a stopping process has lost its last connection
+
+    def opened(self) -> None:
+        """A client connection was accepted."""
+        self.connections += 1
+
+    def closed(self) -> None:
+        """A client connection ended: let one paused listener accept again, or report that a stopping process is idle."""
+        self.connections -= 1
+        if self.waiting and self.connections < self.maxconn:
+            self.waiting.pop(0).resume_if_allowed()
+        if self.stopping and not self.connections and self.on_idle is not None:
+            self.on_idle()

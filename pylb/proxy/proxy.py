@@ -1,0 +1,133 @@
+"""Frontend and Backend at run time: the two faces of HAProxy's proxy.
+
+The settings never change and are shared (a `listen` has one of each face over the same settings); what changes is here.
+Everything a request needs is an attribute that was bound once: rule sets as tuples, timeouts in seconds, options as booleans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.timers import NEVER
+from pylb.config import model
+from pylb.proxy.counters import BackendCounters, FrontendCounters
+from pylb.proxy.queue import Queue
+
+if TYPE_CHECKING:
+    from pylb.proxy.listener import Listener
+    from pylb.proxy.process import Process
+    from pylb.proxy.server import Server
+
+
+def seconds(milliseconds: int | None, otherwise: float = NEVER) -> float:
+    """A timeout of the configuration as seconds; `otherwise` when it is not set (0 means "no timeout" too)."""
+    return milliseconds / 1000.0 if milliseconds else otherwise
+
+
+class Face:
+    """What frontends and backends share."""
+
+    def __init__(self, process: Process, settings: model.Proxy) -> None:
+        self.process = process
+        self.settings = settings
+        self.name = settings.name
+        self.id = settings.id or 0
+        self.is_http = settings.mode == "http"
+        self.stopped = settings.disabled
+        timeouts = settings.timeouts
+        self.timeout_tunnel = seconds(timeouts.tunnel)
+        self.timeout_tarpit = seconds(timeouts.tarpit, seconds(timeouts.connect))
+        self.timeout_http_request = seconds(timeouts.http_request)
+        self.http_request = tuple(settings.http_request)
+        self.http_response = tuple(settings.http_response)
+        self.http_after_response = tuple(settings.http_after_response)
+        self.redirects = tuple(settings.redirects)
+        self.tcp_request_content = tuple(settings.tcp_request_content)
+        self.tcp_response_content = tuple(settings.tcp_response_content)
+        self.inspect_delay = seconds(settings.inspect_delay, 0.0)
+        self.response_inspect_delay = seconds(settings.tcp_response_inspect_delay, 0.0)
+        self.statistics = settings.statistics
+        self.forwardfor = settings.forwardfor
+        self.originalto = settings.originalto
+        self.error_files = settings.error_files
+        self.send_log: Callable[[int, str], None] | None = None  # to this proxy's `log` targets; None: there are none
+        self.errors: dict[str, Any] = {}  # the last invalid request and response (`show errors`)
+
+
+class Frontend(Face):
+    """The side that faces clients."""
+
+    def __init__(self, process: Process, settings: model.Proxy) -> None:
+        super().__init__(process, settings)
+        self.counters = FrontendCounters()
+        self.listeners: list[Listener] = []
+        self.maxconn = settings.maxconn or 0
+        self.rate_limit_sessions = settings.rate_limit_sessions
+        self.default_backend: Backend | None = None
+        self.own_backend: Backend | None = None  # of a `listen`
+        self.switch_rules = tuple(settings.switch_rules)
+        self.tcp_request_connection = tuple(settings.tcp_request_connection)
+        self.tcp_request_session = tuple(settings.tcp_request_session)
+        self.monitor_uri = settings.monitor_uri
+        self.monitor_fail = tuple(settings.monitor_fail)
+        timeouts = settings.timeouts
+        self.timeout_client = seconds(timeouts.client)
+        self.timeout_client_fin = seconds(timeouts.client_fin, self.timeout_client)
+        self.timeout_head = seconds(timeouts.http_request, self.timeout_client)
+        self.timeout_idle = seconds(timeouts.http_keep_alive, self.timeout_head)
+        self.request_captures = tuple(settings.request_captures)
+        self.response_captures = tuple(settings.response_captures)
+        self.log_format = settings.log_format
+        self.error_log_format = settings.error_log_format
+        self.logs_null = "dontlognull" not in settings.options
+        self.logs_normal = "dontlog-normal" not in settings.options
+        self.log_separate_errors = "log-separate-errors" in settings.options
+        self.log_asap = "logasap" in settings.options
+
+    def __repr__(self) -> str:
+        return f"Frontend({self.name!r} {self.counters.scur}/{self.maxconn})"
+
+    @property
+    def state_text(self) -> str:
+        """As `show stat` says it: OPEN, STOP; a frontend all of whose listeners are full or paused is still OPEN."""
+        return "STOP" if self.stopped else "OPEN"
+
+
+class Backend(Face):
+    """The side that faces servers."""
+
+    def __init__(self, process: Process, settings: model.Proxy) -> None:
+        super().__init__(process, settings)
+        self.counters = BackendCounters()
+        self.servers: list[Server] = []
+        self.servers_by_name: dict[str, Server] = {}
+        self.balancer: Any = None  # set when the servers exist
+        self.queue = Queue()
+        self.server_rules = tuple(settings.server_rules)
+        self.active = self.backup = 0  # usable servers of each kind
+        self.total_weight = 0
+        self.last_change = process.clock.now()
+        self.down_time = 0.0
+        self.retries = settings.retries
+        self.redispatch_after = settings.redispatch_after
+        self.retry_on = frozenset(settings.retry_on)
+        self.full_connections = settings.full_connections
+        self.http_reuse = settings.http_reuse
+        timeouts = settings.timeouts
+        self.timeout_server = seconds(timeouts.server)
+        self.timeout_server_fin = seconds(timeouts.server_fin, self.timeout_server)
+        self.timeout_connect = seconds(timeouts.connect)
+        self.timeout_queue = seconds(timeouts.queue, self.timeout_connect)
+        self.timeout_check = seconds(timeouts.check)
+        self.alone = settings.kind == "listen"
+
+    def __repr__(self) -> str:
+        return f"Backend({self.name!r} {self.active}+{self.backup} of {len(self.servers)} q{len(self.queue)})"
+
+    @property
+    def state_text(self) -> str:
+        """As `show stat` says it: UP while a server is usable or there are none to lose, DOWN otherwise, STOP when stopped."""
+        if self.stopped:
+            return "STOP"
+        return "UP" if self.total_weight or not self.servers else "DOWN"
