@@ -28,9 +28,10 @@ def twin(record: type[Any]) -> type[ctypes.Structure]:
     hints = get_type_hints(record)
     layout = [(cell.name, _storage(hints[cell.name])) for cell in fields(record)]
     body: dict[str, Any] = {"_fields_": layout, "record": record}
-    for name, value in vars(record).items():
-        if isinstance(value, (FunctionType, property, staticmethod)) and not name.startswith("__"):
-            body[name] = value
+    for ancestor in reversed(record.__mro__[:-1]):
+        for name, value in vars(ancestor).items():
+            if isinstance(value, (FunctionType, property, staticmethod)) and not name.startswith("__"):
+                body[name] = value
     _twins[record] = type("Shared" + record.__name__, (ctypes.Structure,), body)
     return _twins[record]
 
