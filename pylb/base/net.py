@@ -113,6 +113,10 @@ class ConnectOptions:
     tos: int | None = None
 
 
+LISTEN = ListenOptions()
+CONNECT = ConnectOptions()
+
+
 class Hangup(Enum):
     """What `watch` saw on a connection that nobody reads."""
 
@@ -188,7 +192,7 @@ class Net(Protocol):
         self,
         endpoint: Endpoint,
         factory: ProtocolFactory,
-        options: ListenOptions = ...,
+        options: ListenOptions = LISTEN,
         *,
         paused: bool = False,
     ) -> Listening:
@@ -199,7 +203,7 @@ class Net(Protocol):
         endpoint: Endpoint,
         factory: ProtocolFactory,
         failed: Callable[[OSError], None],
-        options: ConnectOptions = ...,
+        options: ConnectOptions = CONNECT,
     ) -> Connecting:
         """Begin to connect. Success is connection_made of the factory's protocol, failure is one call of `failed`, whose
         error carries an errno; both come later, never from inside this call. There is no timeout: `cancel` is the caller's."""
@@ -245,7 +249,7 @@ class Net(Protocol):
         *,
         local: Endpoint | None = None,
         received: Callable[[bytes, Endpoint | None], None] | None = None,
-        options: ListenOptions = ...,
+        options: ListenOptions = LISTEN,
     ) -> Datagrams:
         """A UDP or unix datagram socket: connected to `remote`, bound to `local`, or both. `received` gets each datagram with its
         sender. A unix `remote` that does not exist yet is tried again at each send. Raises OSError."""
