@@ -40,9 +40,9 @@ from pylb.base.net import (
 )
 from pylb.process import sockets
 from pylb.process.datagrams import DatagramSocket, FileWriter
+from pylb.process.watcher import SocketWatch, Watcher
 
 POLL_IDLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
-WATCHED = select.EPOLLRDHUP | select.EPOLLET
 TCP_INFO_SIZE = 256
 DRAIN_CHUNK = 262144
 
@@ -178,58 +178,6 @@ class _Connecting:
             waiter.add_done_callback(self._step)
 
 
-class _Watcher:
-    """The auxiliary epoll descriptor; made with the first watch."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._epoll = loop, select.epoll()
-        self._watches: dict[int, _Watch] = {}
-        loop.add_reader(self._epoll.fileno(), self._ready)
-
-    def add(self, watch: _Watch) -> None:
-        if watch.descriptor in self._watches:
-            self._watches[watch.descriptor].cancel()
-        self._watches[watch.descriptor] = watch
-        self._epoll.register(watch.descriptor, WATCHED)
-
-    def remove(self, watch: _Watch) -> None:
-        if self._watches.get(watch.descriptor) is watch:
-            del self._watches[watch.descriptor]
-            try:
-                self._epoll.unregister(watch.descriptor)
-            except OSError:
-                pass  # the transport closed the descriptor first, which unregistered it
-
-    def close(self) -> None:
-        self._loop.remove_reader(self._epoll.fileno())
-        self._epoll.close()
-
-    def _ready(self) -> None:
-        for descriptor, events in self._epoll.poll(0):
-            watch = self._watches.get(descriptor)
-            if watch is not None:
-                watch.happened(events)
-
-
-class _Watch:
-    def __init__(self, watcher: _Watcher, descriptor: int, on_hangup: Callable[[Hangup], None]) -> None:
-        self.descriptor = descriptor
-        self._watcher, self._on_hangup = watcher, on_hangup
-        self._fin = False
-        watcher.add(self)
-
-    def happened(self, events: int) -> None:
-        if events & select.EPOLLERR:
-            self.cancel()
-            self._on_hangup(Hangup.RESET)
-        elif not self._fin:
-            self._fin = True
-            self._on_hangup(Hangup.FIN)
-
-    def cancel(self) -> None:
-        self._watcher.remove(self)
-
-
 class _Closed:
     """A watch or hold on a transport that is gone already."""
 
@@ -282,7 +230,7 @@ class RealNet:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._watcher: _Watcher | None = None
+        self._watcher: Watcher | None = None
         self._idle = select.poll()
 
     def close(self) -> None:
@@ -354,8 +302,8 @@ class RealNet:
         if sock is None:
             return _Closed()
         if self._watcher is None:
-            self._watcher = _Watcher(self._loop)
-        return _Watch(self._watcher, sock.fileno(), on_hangup)
+            self._watcher = Watcher(self._loop)
+        return SocketWatch(self._watcher, sock.fileno(), on_hangup)
 
     def hold(self, transport: asyncio.Transport) -> Hold:
         sock = socket_of(transport)
