@@ -115,17 +115,18 @@ class FrontendCounters(ModuleCounters):
     cache_hits: int = 0
     eint: int = 0
 
-    def session_started(self, now: float) -> None:
-        """A session began: current, total, highest and rate."""
-        self.stot += 1
-        self.rate.tick(now)
+    def open_connection(self, now: float) -> None:
+        """A connection was accepted: total, rate, current and highest."""
+        self.conn_tot += 1
+        self.conn_rate.tick(now)
         self.scur += 1
         if self.scur > self.smax:
             self.smax = self.scur
 
-    def session_ended(self) -> None:
-        """A session ended."""
-        self.scur -= 1
+    def open_session(self, now: float) -> None:
+        """A connection passed the connection and session rules: total and rate."""
+        self.stot += 1
+        self.rate.tick(now)
 
 
 @dataclass(slots=True)
@@ -147,17 +148,6 @@ class ListenerCounters:
     ssl_sess: int = 0
     ssl_reused_sess: int = 0
     ssl_failed_handshake: int = 0
-
-    def session_started(self) -> None:
-        """A session began: current, total and highest."""
-        self.stot += 1
-        self.scur += 1
-        if self.scur > self.smax:
-            self.smax = self.scur
-
-    def session_ended(self) -> None:
-        """A session ended."""
-        self.scur -= 1
 
 
 @dataclass(slots=True)
