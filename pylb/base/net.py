@@ -179,6 +179,10 @@ class Hold(Protocol):
 class Datagrams(Protocol):
     """A datagram socket, or a plain descriptor, that is written to without ever blocking."""
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is bound, or the descriptor."""
+
     def send(self, data: bytes, peer: Endpoint | None = None) -> bool:
         """Send one datagram (to `peer`, or where the socket is connected to). False: it was dropped."""
 

@@ -258,6 +258,8 @@ class Pipe(asyncio.Transport):
             self._tell(Hangup.RESET)
             if self._closing:
                 self._finish(self._error)
+            elif self._outgoing and not self._can_deliver():  # the poller waits for room to write, and hears of it
+                self.world.call_soon(self._write_failed)
         else:
             self._inbox.append(item)
             if item is Signal.FIN:

@@ -53,6 +53,7 @@ class WorldListening:
         self._world, self.endpoint, self._factory, self._options = world, endpoint, factory, options
         self.queue: deque[Pipe] = deque()
         self.accepting = False
+        self.embryonic = 0  # handshakes under way: they count as queued
         world.listeners[endpoint] = self
 
     def pause(self) -> None:
@@ -75,10 +76,11 @@ class WorldListening:
 
     @property
     def full(self) -> bool:
-        return len(self.queue) > self._options.backlog
+        return len(self.queue) + self.embryonic > self._options.backlog
 
     def established(self, pipe: Pipe) -> None:
         """A handshake is complete."""
+        self.embryonic -= 1
         if self._world.listeners.get(self.endpoint) is not self:
             pipe.reset()
             return
@@ -105,6 +107,7 @@ class WorldConnecting:
         self._failed: Callable[[OSError], None] | None = failed
         self._link = world.links.get(endpoint, world.link)
         self._retries = iter(SYN_RETRIES)
+        self._reserved: WorldListening | None = None
         world.connecting[self] = None
         self._timer = world.call_later(self._link.latency, self._syn)
 
@@ -115,6 +118,9 @@ class WorldConnecting:
         self._failed = None
         self._timer.cancel()
         self._world.connecting.pop(self, None)
+        if self._reserved is not None:
+            self._reserved.embryonic -= 1
+            self._reserved = None
 
     def _later(self, delay: float, call: Callable[..., None], *arguments: Any) -> None:
         self._timer = self._world.call_later(delay, call, *arguments)
@@ -128,6 +134,8 @@ class WorldConnecting:
         elif listening.full:
             number = None if endpoint.is_ip else errno.EAGAIN
         else:
+            self._reserved = listening
+            listening.embryonic += 1
             self._later(self._link.latency, self._established, listening)
             return
         if number is not None:
@@ -146,6 +154,7 @@ class WorldConnecting:
             failed(OSError(number, os.strerror(number)))
 
     def _established(self, listening: WorldListening) -> None:
+        self._reserved = None
         self.cancel()
         here = Pipe(self._world, self._link, self._source(), raw(self._endpoint))
         there = Pipe(self._world, self._link, raw(self._endpoint), here.get_extra_info("sockname"))
@@ -169,7 +178,9 @@ class WorldDatagrams:
 
     def __init__(self, world: World, remote: Endpoint | None, local: Endpoint | None, received: Received | None) -> None:
         self._world, self._remote, self._received = world, remote, received
-        self.endpoint = local or Endpoint("ipv4", "127.0.0.1", world.new_port())
+        self.endpoint = local or Endpoint("ipv4", "127.0.0.1")
+        if self.endpoint.is_ip and self.endpoint.port == 0:
+            self.endpoint = replace(self.endpoint, port=world.new_port())
         if self.endpoint in world.datagram_ends:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         world.datagram_ends[self.endpoint] = self
@@ -194,7 +205,8 @@ class WorldDatagrams:
 
 
 class _WorldFile:
-    def __init__(self, lines: list[bytes]) -> None:
+    def __init__(self, descriptor: int, lines: list[bytes]) -> None:
+        self.endpoint = Endpoint.descriptor(descriptor)
         self._lines = lines
 
     def send(self, data: bytes, peer: Endpoint | None = None) -> bool:
@@ -300,4 +312,4 @@ class WorldNet:
         return WorldDatagrams(self._world, remote, local, received)
 
     def file(self, descriptor: int) -> Datagrams:
-        return _WorldFile(self._world.files.setdefault(descriptor, []))
+        return _WorldFile(descriptor, self._world.files.setdefault(descriptor, []))

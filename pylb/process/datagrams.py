@@ -89,6 +89,7 @@ class FileWriter:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.endpoint = Endpoint.descriptor(descriptor)
         os.set_blocking(descriptor, False)
 
     def send(self, data: bytes, peer: Endpoint | None = None) -> bool:

@@ -105,6 +105,16 @@ class _Listening:
             self._in_factory = False
 
 
+class _Arrival(asyncio.Protocol):
+    """The first protocol of an outgoing connection: the moment of connection_made is when it can no longer be cancelled."""
+
+    def __init__(self, arrived: Callable[[asyncio.Transport], None]) -> None:
+        self._arrived = arrived
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._arrived(cast(asyncio.Transport, transport))
+
+
 class _Connecting:
     """One outgoing connection until its transport exists."""
 
@@ -113,6 +123,7 @@ class _Connecting:
         self._failed: Callable[[OSError], None] | None = failed
         self._sock: socket.socket | None = None
         self._adoption: Coroutine[Any, Any, Any] | None = None
+        self._arrived = False
 
     def begin(self, endpoint: Endpoint, options: ConnectOptions) -> None:
         try:
@@ -129,7 +140,7 @@ class _Connecting:
 
     def cancel(self) -> None:
         self._failed = None
-        if self._adoption is not None:
+        if self._adoption is not None and not self._arrived:
             self._adoption.close()
             self._adoption = None
         self._drop()
@@ -161,8 +172,14 @@ class _Connecting:
         """Give the connected socket to a transport; the loop's coroutine ends after connection_made."""
         self._sock = None
         create: Any = self._loop.create_unix_connection if sock.family == socket.AF_UNIX else self._loop.create_connection
-        self._adoption = create(self._factory, sock=sock)
+        self._adoption = create(lambda: _Arrival(self._arrive), sock=sock)
         self._step()
+
+    def _arrive(self, transport: asyncio.Transport) -> None:
+        self._arrived = True
+        protocol = self._factory()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
 
     def _step(self, _: object = None) -> None:
         if self._adoption is None:
