@@ -1,0 +1,118 @@
+"""From a Config to the objects that run: frontends, backends, servers, listeners, loggers, in the order of the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+from pylb.base.clock import Clock
+from pylb.base.net import ListenError, ListenOptions, Net
+from pylb.config import model
+from pylb.proxy import balance
+from pylb.proxy.listener import Listener
+from pylb.proxy.process import Process
+from pylb.proxy.proxy import Backend, Frontend
+from pylb.proxy.server import Server
+from pylb.stream.dial import Dialer
+from pylb.stream.session import Acceptor
+from pylb.tasks.logger import Loggers
+from pylb.wire.h1 import Limits
+from pylb.wire.tls import TlsContext
+
+DEFAULT_TCP_FORMAT = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq"
+
+
+class StartError(Exception):
+    """The program cannot start; the text is HAProxy's alert."""
+
+
+def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, net: Net, *, tag: str = "haproxy", pid: int | None = None) -> Process:
+    """Everything that runs, not listening yet."""
+    process = Process(config, loop, clock, net, os.getpid() if pid is None else pid)
+    process.node = config.global_.node or socket.gethostname()
+    for settings in config.proxies:
+        frontend = make_frontend(process, settings) if settings.is_frontend else None
+        if settings.is_backend:
+            backend = make_backend(process, settings)
+            if frontend is not None:
+                frontend.own_backend = backend
+    for frontend in process.frontends.values():
+        name = frontend.settings.default_backend
+        frontend.default_backend = process.backends.get(name) if name else None
+    loggers = Loggers(process, config.global_.log_tag or tag)
+    connect_loggers(process, loggers)
+    return process
+
+
+def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
+    """A frontend with its listeners."""
+    frontend = Frontend(process, settings)
+    process.frontends[settings.name] = frontend
+    process.proxies.append(frontend)
+    frontend.limits = limits(process.config.global_, "accept-invalid-http-request" in settings.options)
+    for number, bind in enumerate(settings.binds, 1):
+        listener = Listener(frontend, bind, number)
+        if bind.tls is not None:
+            listener.tls = TlsContext.for_bind(bind.tls)
+        frontend.listeners.append(listener)
+    return frontend
+
+
+def make_backend(process: Process, settings: model.Proxy) -> Backend:
+    """A backend with its servers and its balancer."""
+    backend = Backend(process, settings)
+    process.backends[settings.name] = backend
+    process.proxies.append(backend)
+    backend.limits = limits(process.config.global_, "accept-invalid-http-response" in settings.options)
+    for one in settings.servers:
+        server = Server(backend, one, process.clock.now())
+        server.dialer = Dialer(server)
+        backend.servers.append(server)
+        backend.servers_by_name[one.name] = server
+    algorithm = settings.balance or model.Balance()
+    backend.balancer = balance.make(backend, algorithm)
+    return backend
+
+
+def limits(settings: model.Global, accept_invalid: bool) -> Limits:
+    """What a message may measure."""
+    return Limits(settings.bufsize, settings.maxrewrite, settings.max_headers, accept_invalid)
+
+
+def connect_loggers(process: Process, loggers: Loggers) -> None:
+    """Give every proxy its targets: its own, and those of `global` under `log global`."""
+    config = process.config
+    everywhere = loggers.logger(config.global_.log)
+    if everywhere is not None:
+        process.log = everywhere
+    for face in process.proxies:
+        settings = face.settings
+        targets = [*settings.log, *(config.global_.log if settings.log_global else [])]
+        face.send_log = loggers.logger(targets, settings.log_tag)
+
+
+# -- sockets
+def listen(process: Process) -> None:
+    """Bind every listener; raises StartError naming all that failed."""
+    failed = []
+    for frontend in process.frontends.values():
+        for listener in frontend.listeners:
+            if frontend.settings.disabled:
+                continue
+            try:
+                listener.listening = process.net.listen(listener.bind.address.endpoint(), lambda at=listener: Acceptor(at), options(listener))  # type: ignore[misc]
+            except ListenError as error:
+                failed.append(f"Starting {'proxy' if frontend.own_backend else 'frontend'} {frontend.name}: {error.why} [{listener.bind.text}]")
+    if failed:
+        raise StartError("\n".join(failed))
+
+
+def options(listener: Listener) -> ListenOptions:
+    """How this bind line wants its socket."""
+    bind, frontend = listener.bind, listener.frontend
+    backlog = bind.backlog or frontend.settings.backlog or frontend.maxconn or 1024
+    return ListenOptions(
+        backlog=backlog, v6only=bind.v6only, v4v6=bind.v4v6, transparent=bind.transparent, interface=bind.interface, mss=bind.mss, tfo=bind.tfo,
+        defer_accept=bind.defer_accept, user_timeout=bind.tcp_user_timeout, mode=bind.mode, uid=bind.uid, gid=bind.gid,
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Applets: answers that pylb makes itself, in pieces, in a server's place (the stats page, the Prometheus exporter).
+
+A Service is a function of the stream that gives a Response and an iterator of body pieces; `serve` sends it with the client's
+backpressure: the next piece is made when the one before has left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pylb.stream import connect, response as response_steps
+from pylb.wire.message import Response
+
+if TYPE_CHECKING:
+    from pylb.stream.stream import HttpStream
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a service answers with; `server` is the name the log shows in the server's place, e.g. `<STATS>`."""
+
+    response: Response
+    pieces: Iterator[bytes]
+    server: str
+
+
+class Named:
+    """Stands where the log looks for a server's name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+async def serve(stream: HttpStream, reply: Reply) -> Any:
+    """Send a service's reply; the stream ends with `LR`."""
+    stream.time_request = stream.ms_since(stream.idle_from)
+    stream.time_queue = stream.time_connect = stream.time_data = stream.time_request
+    connect.release(stream)
+    stream.applet_name = reply.server
+    stream.termination = "LR"
+    stream.response = reply.response
+    stream.headers = reply.response.headers
+    stream.keep_client = stream.keep_client and stream.request.keep_alive
+    stream.count("intercepted")
+    stream.bytes_out += response_steps.size_of(reply.response)
+    await response_steps.send_response(stream, reply.response)
+    for piece in reply.pieces:
+        stream.bytes_out += len(piece)
+        if stream.request.method != b"HEAD":
+            stream.front.send_data(piece)
+            stream.front.flush()
+        await stream.wait("D", lambda: not stream.front.blocked)
+    if stream.request.method != b"HEAD":
+        stream.front.send_end()
+    stream.response_complete = True
+
+
+class Served(Exception):
+    """The stream was answered by an applet; nothing is left to do."""

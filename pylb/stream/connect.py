@@ -1,0 +1,267 @@
+"""How a request gets to a server: choice, queue, connection, retries, redispatch (configuration.txt 4.2 `retries`, `option redispatch`).
+
+A stream holds at most three things here, and `release` gives back all of them on every path: a place in a queue, a slot on a
+server (`served`), a connection. Whoever gives a slot back serves the queues.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.timers import NEVER
+from pylb.proxy.balance import ALL_FULL
+from pylb.stream.verdict import Stop
+from pylb.wire.headers import Headers
+
+if TYPE_CHECKING:
+    from pylb.proxy.proxy import Backend
+    from pylb.proxy.server import Server
+    from pylb.stream.stream import HttpStream
+
+PAUSE = 1.0  # seconds between two attempts on one server that refused
+
+
+# -- a slot on a server
+async def assign(stream: Any) -> None:
+    """Give the stream a server and a slot on it, through a queue when all slots are taken."""
+    backend: Backend = stream.backend
+    if stream.server is not None and stream.server_slot:
+        return
+    server = wanted_server(stream) or backend.balancer.pick(stream, stream.avoid)
+    if server is None:
+        backend.counters.econ += 1
+        raise Stop("S", "C", 503)
+    if server is ALL_FULL:
+        await wait_in_queue(stream, backend, None)
+    elif server.is_full():
+        await wait_in_queue(stream, backend, server)
+    else:
+        take(stream, server)
+    if stream.time_queue < 0:
+        stream.time_queue = stream.ms_since(stream.idle_from)
+
+
+def wanted_server(stream: Any) -> Server | None:
+    """`use-server` rules: the first that holds, if its server is usable."""
+    for rule in stream.backend.server_rules:
+        if rule.test is None or rule.test(stream, True):
+            name = rule.target if isinstance(rule.target, str) else rule.target(stream)
+            server: Server | None = stream.backend.servers_by_name.get(name)
+            return server if server is not None and server.is_usable() else None
+    return None
+
+
+def take(stream: Any, server: Server) -> None:
+    """A slot on `server` belongs to the stream from now on."""
+    stream.server = server
+    stream.server_slot = True
+    server.take(stream)
+    stream.backend.counters.lbtot += 1
+    stream.backend.counters.rate  # noqa: B018
+
+
+async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) -> None:
+    """Wait for a slot; `timeout queue` and the client's patience limit it."""
+    queue = backend.queue if server is None else server.queue
+    queue_of = backend if server is None else server
+    stream.server = server
+    place = stream.place = queue.push(stream)
+    stream.queue_ahead = place.ahead
+    queue_of.counters.queued()
+    stream.step_expire = stream.process.clock.now() + backend.timeout_queue
+    try:
+        await stream.wait("Q", lambda: stream.server_slot)
+    except Stop as stop:
+        stream.server = None
+        if stop.who in ("s", "S"):
+            raise Stop("s", "Q", 503) from None
+        raise
+    finally:
+        stream.step_expire = NEVER
+        queue_of.counters.qcur -= 1
+        if not stream.server_slot:
+            queue.leave(place)
+        stream.place = None
+    stream.time_queue = stream.ms_since(stream.idle_from)
+
+
+def serve_queues(server: Server) -> None:
+    """`server` has a slot free: give it to who waits longest, in its own queue or its backend's."""
+    while not server.is_full() and server.is_usable():
+        waiting: Any = server.next_waiting()
+        if waiting is None:
+            return
+        take(waiting, server)
+        server.backend.process.loop.call_soon(waiting.wake)
+
+
+def release(stream: Any) -> None:
+    """Give back whatever is held; harmless when nothing is."""
+    if stream.connecting is not None:
+        stream.connecting.cancel()
+        stream.connecting = None
+    back, stream.back = stream.back, None
+    if back is not None:
+        back.detach(stream.keep_server and stream.response_complete and stream.request_complete and not stream.tunnel)
+        if stream.server is not None:
+            stream.server.counters.used_conn_cur -= 1
+    drop_slot(stream)
+    if stream.backend is not None:
+        stream.backend.counters.leave()
+
+
+def drop_slot(stream: Any) -> None:
+    if stream.server_slot:
+        stream.server_slot = False
+        server: Server = stream.server
+        server.drop(stream)
+        serve_queues(server)
+
+
+def give_back(stream: Any) -> None:
+    """Before another attempt: leave the server and the connection."""
+    back, stream.back = stream.back, None
+    if back is not None:
+        back.kill()
+        stream.server.counters.used_conn_cur -= 1
+    drop_slot(stream)
+    stream.server = None
+
+
+# -- a connection
+async def establish(stream: HttpStream) -> None:
+    """Have a connection to the stream's server: a pooled one, or a new one after as many attempts as `retries` allows."""
+    server = stream.server
+    assert server is not None and stream.backend is not None
+    pooled = server.pool.get(stream) if stream.keeps_pooled() else None
+    if pooled is not None:
+        stream.reused = True
+        stream.count("reuse")
+        stream.back = pooled
+        pooled.attach(stream)
+        connected(stream)
+        return
+    while True:
+        server = stream.server
+        assert server is not None
+        began = stream.process.clock.now()
+        await attempt(stream, server)
+        if stream.back is not None:
+            connected(stream)
+            return
+        await after_failure(stream, server, began)
+
+
+async def attempt(stream: Any, server: Server) -> None:
+    """One attempt to connect; `stream.back` or `stream.connect_error` tells how it went."""
+    backend: Backend = stream.backend
+    stream.connect_error = None
+    stream.count("connect")
+    stream.connecting = server.connect(stream)
+    stream.step_expire = stream.process.clock.now() + backend.timeout_connect
+    try:
+        await stream.wait("C", lambda: stream.back is not None or stream.connect_error is not None)
+    except Stop as stop:
+        if stop.who != "s":
+            raise
+        stream.failure = None
+        stream.connecting.cancel()
+        stream.connecting = None
+        stream.connect_error = TimeoutError("connect")
+    finally:
+        stream.step_expire = NEVER
+
+
+def connected(stream: Any) -> None:
+    """A connection is there."""
+    stream.server.counters.used_conn_cur += 1
+    stream.time_connect = stream.ms_since(stream.idle_from)
+
+
+async def after_failure(stream: Any, server: Server, began: float) -> None:
+    """An attempt failed: try again on the same server after a pause, or on another one, or give up with 503."""
+    backend: Backend = stream.backend
+    server.connection_failed()
+    timed_out = isinstance(stream.connect_error, TimeoutError)
+    if stream.retried >= backend.retries:
+        give_up(stream, server, timed_out)
+    stream.retried += 1
+    if may_redispatch(stream, backend):
+        drop_slot(stream)
+        stream.server, stream.avoid = None, server
+        await assign(stream)
+        if stream.server is not server:
+            stream.redispatched = True
+            count_on(backend, server, "wredis")
+            return
+    count_on(backend, server, "wretr")
+    if not timed_out:
+        await rest(stream, min(PAUSE, backend.timeout_connect) - (stream.process.clock.now() - began))
+
+
+def count_on(backend: Backend, server: Server, name: str) -> None:
+    setattr(backend.counters, name, getattr(backend.counters, name) + 1)
+    setattr(server.counters, name, getattr(server.counters, name) + 1)
+
+
+def give_up(stream: Any, server: Server, timed_out: bool) -> None:
+    """No attempt is left."""
+    count_on(stream.backend, server, "econ")
+    raise Stop("s" if timed_out else "S", "C", 503)
+
+
+def may_redispatch(stream: Any, backend: Backend) -> bool:
+    """Does this retry go to another server? On the retries `option redispatch` names, and always where the algorithm is a round robin
+    over more than one server, since then no server was wanted in particular."""
+    after = backend.redispatch_after
+    if not after or stream.persistent:
+        return False
+    left = backend.retries - stream.retried
+    if backend.balancer.is_round_robin and backend.active > 1:
+        return True
+    return stream.retried % after == 0 if after > 0 else left % -after == 0
+
+
+async def rest(stream: Any, seconds: float) -> None:
+    """Wait before the next attempt on a server that just refused."""
+    if seconds <= 0:
+        return
+    ends_at = stream.process.clock.now() + seconds
+    handle = stream.process.loop.call_later(seconds, stream.wake)
+    try:
+        await stream.wait("C", lambda: stream.process.clock.now() >= ends_at - 0.001)
+    finally:
+        handle.cancel()
+
+
+# -- the request on the connection
+def send_request(stream: HttpStream) -> None:
+    """The head, what has come of the body, and its end if it is there."""
+    back = stream.back
+    backend = stream.backend
+    assert back is not None and backend is not None
+    back.send_head(stream.request, not stream.keep_server)
+    stream.uploading = True
+    if stream.inbox_request:
+        for data in stream.inbox_request:
+            back.send_data(data)
+        stream.inbox_request = []
+        stream.inbox_size = 0
+        stream.front.resume()
+    if stream.request_complete:
+        end_upload(stream)
+    else:
+        stream.client_expire = stream.process.clock.now() + stream.frontend.timeout_client
+    stream.server_expire = stream.process.clock.now() + backend.timeout_server
+
+
+def end_upload(stream: HttpStream) -> None:
+    """The request is whole on the server's side."""
+    if stream.tunnel:
+        stream.back.half_close()
+    else:
+        stream.back.send_end(stream.request_trailers or Headers())
+    assert stream.backend is not None
+    if not stream.response_complete:
+        timeout = stream.tunnel_timeout() if stream.tunnel else stream.backend.timeout_server
+        stream.server_expire = stream.process.clock.now() + timeout

@@ -1,0 +1,84 @@
+"""How a stream's connection to a server is made: address, TLS, and the mux on top."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.net import Connecting, ConnectOptions, Keepalive
+from pylb.stream.mux_h1 import ServerH1
+from pylb.stream.mux_tcp import ServerTcp
+from pylb.stream.tls_layer import TlsLayer
+from pylb.wire.tls import Tls, TlsContext
+
+if TYPE_CHECKING:
+    from pylb.proxy.server import Server
+
+
+class Dialer:
+    """Opens connections to one server."""
+
+    __slots__ = ("_options", "_server", "_tls")
+
+    def __init__(self, server: Server) -> None:
+        settings, proxy = server.settings, server.backend.settings
+        self._server = server
+        self._tls: TlsContext | None = TlsContext.for_server(settings.tls) if settings.tls is not None else None
+        self._options = ConnectOptions(
+            keepalive=Keepalive() if "srvtcpka" in proxy.options or "tcpka" in proxy.options else None,
+            tfo=settings.tfo,
+            user_timeout=settings.tcp_user_timeout,
+            interface=settings.interface,
+        )
+
+    def connect(self, stream: Any) -> Connecting:
+        """Begin to connect; the stream hears `on_connected` or `on_connect_failed`."""
+        server, net = self._server, self._server.backend.process.net
+        mux: ServerH1 | ServerTcp = ServerH1(stream, server) if server.backend.is_http else ServerTcp(stream, server)
+        endpoint = server.endpoint(stream)
+        if self._tls is None:
+            return net.connect(endpoint, lambda: mux, stream.on_connect_failed, self._options)
+        shake = Handshake(self._tls, mux, self.server_name(stream), stream.on_connect_failed)
+        shake.connecting = net.connect(endpoint, lambda: shake, stream.on_connect_failed, self._options)
+        return shake
+
+    def server_name(self, stream: Any) -> str | None:
+        """The SNI to send: the value of `sni <expression>` for this stream."""
+        expression = self._server.settings.sni
+        value = expression(stream) if expression is not None else None
+        return value.decode("latin-1") if isinstance(value, bytes) and value else None
+
+
+class Handshake(asyncio.Protocol):
+    """A TCP connection on its way to be a TLS connection: first the connect, then the handshake; `cancel` ends either."""
+
+    def __init__(self, context: TlsContext, mux: asyncio.Protocol, server_name: str | None, failed: Callable[[OSError], None]) -> None:
+        self._context, self._mux, self._name, self._failed = context, mux, server_name, failed
+        self.connecting: Connecting | None = None
+        self._layer: TlsLayer | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        tls = Tls.client(self._context, sni=self._name)
+        layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost)
+        transport.set_protocol(layer)
+        layer.start()
+
+    def _ready(self) -> None:
+        layer, self._layer = self._layer, None
+        assert layer is not None
+        layer.set_protocol(self._mux)
+        self._mux.connection_made(layer)
+
+    def _lost(self, why: str) -> None:
+        self._layer = None
+        self._failed(ConnectionError(why))
+
+    def cancel(self) -> None:
+        """Give up."""
+        if self._layer is not None:
+            self._layer.transport.abort()
+            self._layer = None
+        elif self.connecting is not None:
+            self.connecting.cancel()

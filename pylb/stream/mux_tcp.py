@@ -1,0 +1,157 @@
+"""The TCP mux: bytes of a connection, as they are, to and from the stream (HAProxy's mux_pt)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pylb.base.net import Hangup
+from pylb.base.timers import Deadline
+from pylb.stream.tcp import TcpStream
+
+if TYPE_CHECKING:
+    from pylb.proxy.server import Server
+    from pylb.stream.session import Session
+
+HIGH_WATER = 65536
+
+
+class Tcp(asyncio.Protocol):
+    """What both sides share."""
+
+    __slots__ = ("blocked", "gone", "paused", "sent_eof", "stream", "transport")
+
+    transport: asyncio.Transport
+    stream: TcpStream
+
+    def __init__(self) -> None:
+        self.blocked = self.gone = self.paused = self.sent_eof = False
+
+    def send_data(self, data: bytes) -> None:
+        """Pass bytes on."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def half_close(self) -> None:
+        """Nothing more will be sent this way."""
+        if not self.sent_eof and not self.transport.is_closing():
+            self.sent_eof = True
+            self.transport.write_eof()
+
+    def flush(self) -> None:
+        """Nothing is ever held back."""
+
+    def pause(self) -> None:
+        if not self.paused and not self.transport.is_closing():
+            self.paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.paused:
+            self.paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def close(self) -> None:
+        """Send what is still to be sent, then close."""
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class ClientTcp(Tcp):
+    """The client's side; its one stream begins with the connection."""
+
+    __slots__ = ("deadline", "session")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+        session = self.session
+        session.process.sessions.add(self)
+        self.stream = TcpStream(session, self)
+        self.deadline = Deadline(session.process.loop, self.stream.on_deadline)
+        session.process.loop.call_soon(self.stream.start)
+
+    def data_received(self, data: bytes) -> None:
+        self.stream.on_request_data(data)
+
+    def eof_received(self) -> bool:
+        self.stream.on_client_eof()
+        return True
+
+    def on_hangup(self, how: Hangup) -> None:
+        """Seen while reading is paused."""
+        if how is Hangup.RESET:
+            self.stream.on_client_gone(reset=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.session.process.sessions.discard(self)
+        self.stream.on_client_gone(reset=exc is not None)
+        self.deadline.close()
+        self.session.end()
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+        self.stream.on_client_blocked()
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        self.stream.on_client_writable()
+
+    def kill(self) -> None:
+        """End the connection with RST."""
+        self.session.process.net.abort_with_reset(self.session.transport)
+
+
+class ServerTcp(Tcp):
+    """The server's side."""
+
+    __slots__ = ("server",)
+
+    def __init__(self, stream: TcpStream, server: Server) -> None:
+        super().__init__()
+        self.stream, self.server = stream, server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+        self.stream.on_connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.stream.on_response_data(data)
+
+    def eof_received(self) -> bool:
+        self.stream.on_server_eof()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.stream.on_server_gone(reset=exc is not None)
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+        self.stream.on_server_blocked()
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        self.stream.on_server_writable()
+
+    def detach(self, keep: bool) -> None:
+        """The stream is over."""
+        if not self.transport.is_closing():
+            if self.sent_eof and self.stream.response_complete:
+                self.transport.close()
+            else:
+                self.kill()
+
+    def kill(self) -> None:
+        """Close with RST: a server that is left first must not leave us in TIME_WAIT."""
+        if not self.transport.is_closing():
+            self.stream.process.net.abort_with_reset(self.transport.tls_transport if hasattr(self.transport, "tls_transport") else self.transport)

@@ -1,0 +1,168 @@
+"""The steps of a request before it has a server: rules of both proxies, the choice of the backend, what is added on the way out.
+
+Order as in HAProxy: monitor-uri, captures, `tcp-request content`, `http-request`, the stats page, `redirect`; then the backend is
+chosen and its rules run likewise; then forwardfor, originalto and the unique id.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from pylb.stream import rules
+from pylb.stream.verdict import Answer, Stop, Verdict
+from pylb.wire.message import Framing
+from pylb.wire.replies import error_response
+from pylb.wire.uri import split_target
+
+if TYPE_CHECKING:
+    from pylb.config.model import ForwardFor
+    from pylb.proxy.proxy import Backend, Face
+    from pylb.stream.stream import HttpStream
+
+
+async def frontend_rules(stream: HttpStream) -> None:
+    """Everything the frontend has to say about the request."""
+    frontend = stream.frontend
+    if frontend.monitor_uri is not None and stream.request.target == frontend.monitor_uri:
+        monitor(stream)
+    if frontend.request_captures:
+        capture_request(stream)
+    if frontend.keeps_request_line:
+        stream.request_line = stream.request.line()
+    await face_rules(stream, frontend)
+
+
+async def face_rules(stream: HttpStream, face: Face) -> None:
+    """One proxy's rules on the request."""
+    if face.tcp_request_content:
+        await tcp_content_rules(stream, face)
+    if face.http_request and await rules.run_rules(stream, face.http_request) is Verdict.CLOSE:
+        raise Stop("P", "R", 0)
+    if face.statistics is not None:
+        await statistics(stream, face)
+    if face.redirects:
+        await rules.run_rules(stream, face.redirects)
+
+
+async def tcp_content_rules(stream: HttpStream, face: Face) -> None:
+    """`tcp-request content` of an HTTP proxy: the head is there, so only body bytes may still be missing."""
+    verdict = await rules.run_content_rules(stream, face.tcp_request_content, face.inspect_delay, stream.request_progress)
+    if verdict is Verdict.REJECT:
+        stream.count("dreq")
+        raise Stop("P", "R", 0)
+
+
+def monitor(stream: HttpStream) -> None:
+    """`monitor-uri`: answer in the name of the load balancer, 503 when a `monitor fail` condition holds; never logged."""
+    stream.dont_log = True
+    failed = any(test(stream, True) for test in stream.frontend.monitor_fail)
+    response, body = local_error(stream, 503 if failed else 200)
+    raise Answer(response, body, who="L", when="R")
+
+
+async def statistics(stream: HttpStream, face: Face) -> None:
+    """The stats page, when the URI is its own."""
+    settings = face.statistics
+    assert settings is not None
+    if not stream.request.target.startswith(settings.uri):
+        return
+    from pylb.stream.applet import serve_statistics
+
+    await serve_statistics(stream, face)
+
+
+def capture_request(stream: HttpStream) -> None:
+    """`capture request header`: the last value of each, cut to its length."""
+    headers = stream.request.headers
+    captured: list[bytes | None] = []
+    for slot in stream.frontend.request_captures:
+        values = headers.get_all(slot.header) if slot.header is not None else []
+        captured.append(values[-1][: slot.length] if values else None)
+    stream.captures_request = captured
+
+
+# -- the choice of the backend
+def switch(stream: HttpStream) -> None:
+    """`use_backend` rules in order, then `default_backend`, then the proxy's own servers when it is a `listen`."""
+    frontend = stream.frontend
+    backend = chosen_backend(stream) or frontend.default_backend or frontend.own_backend
+    if backend is None:
+        stream.time_request = stream.ms_since(stream.idle_from)
+        raise Stop("S", "C", 503)
+    set_backend(stream, backend)
+
+
+def chosen_backend(stream: HttpStream) -> Backend | None:
+    """The first `use_backend` rule that holds and names an existing backend; a dynamic name that does not exist falls through."""
+    for rule in stream.frontend.switch_rules:
+        if rule.test is None or rule.test(stream, True):
+            name = rule.target if isinstance(rule.target, str) else rule.target(stream)
+            found = stream.process.backends.get(name)
+            if found is not None or not rule.dynamic:
+                return found
+            return None
+    return None
+
+
+def set_backend(stream: Any, backend: Backend) -> None:
+    """The stream belongs to `backend` from here on, and counts there."""
+    stream.backend = backend
+    counters = backend.counters
+    counters.session_started(stream.process.clock.now())
+    counters.enter()
+
+
+async def backend_rules(stream: HttpStream) -> None:
+    """The backend's rules, unless frontend and backend are one `listen`."""
+    backend = stream.backend
+    assert backend is not None
+    if backend is not stream.frontend.own_backend:
+        await face_rules(stream, backend)
+
+
+# -- what goes out
+def prepare(stream: HttpStream) -> None:
+    """The last changes to the request: forwardfor, originalto, unique id, and how both connections go on."""
+    frontend, backend, request = stream.frontend, stream.backend, stream.request
+    assert backend is not None
+    stream.time_request = stream.ms_since(stream.idle_from)
+    forward = backend.forwardfor or frontend.forwardfor
+    if forward is not None:
+        add_address(stream, forward, frontend.forwardfor, stream.session.source[0])
+    original = backend.originalto or frontend.originalto
+    if original is not None:
+        add_address(stream, original, frontend.originalto, stream.session.destination[0])
+    if frontend.unique_id_header is not None:
+        request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
+    mode = frontend.connection_modes[backend.settings.connection_mode]
+    stream.keep_client = request.keep_alive and mode != "httpclose"
+    stream.keep_server = mode == "http-keep-alive"
+    if request.method == b"CONNECT" or request.framing is Framing.TUNNEL:
+        stream.keep_server = False
+
+
+def add_address(stream: HttpStream, chosen: ForwardFor, of_frontend: ForwardFor | None, host: str) -> None:
+    """Append the address to the configured header unless it is excepted or already there under `if-none`."""
+    if not host:
+        return
+    headers = stream.request.headers
+    if (chosen.if_none or (of_frontend is not None and of_frontend.if_none)) and headers.contains(chosen.header):
+        return
+    for options in (chosen, of_frontend):
+        if options is not None and options.except_network is not None and ip_address(host) in options.except_network:
+            return
+    headers.add(chosen.header, host.encode())
+
+
+def local_error(stream: HttpStream, status: int) -> tuple[Any, bytes]:
+    """The error message for `status`: the backend's errorfile, the frontend's, or HAProxy's own text."""
+    for face in (stream.backend, stream.frontend):
+        if face is not None and status in face.error_files:
+            return error_response(status, face.error_files[status])
+    return error_response(status)
+
+
+def path_of(target: bytes) -> bytes:
+    """The path of a request target."""
+    return split_target(target).path

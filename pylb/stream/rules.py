@@ -1,0 +1,84 @@
+"""Running a rule set against a stream (configuration.txt 4.2 `http-request`, `tcp-request content`, ...).
+
+Rules run in order; a rule whose condition does not hold is skipped. A rule's function returns None to go on, a Verdict to end or
+suspend the rule set, or a coroutine when it must wait itself; denying and answering are exceptions (`Answer`, `Stop`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.timers import NEVER
+from pylb.stream.verdict import Stop, Verdict
+
+if TYPE_CHECKING:
+    from pylb.config.model import Rule
+    from pylb.stream.stream import Stream
+
+Rules = tuple["Rule", ...]
+
+
+async def run_rules(stream: Any, rules: Rules, when: str = "R") -> Verdict | None:
+    """Run an HTTP rule set; the message is complete, so conditions are definite."""
+    for rule in rules:
+        if rule.test is not None and not rule.test(stream, True):
+            continue
+        verdict = rule.run(stream)
+        if verdict is None:
+            continue
+        verdict = await settle(stream, rule, verdict, when)
+        if verdict is not None:
+            stream.last_rule = rule
+            return verdict
+    return None
+
+
+async def settle(stream: Any, rule: Rule, verdict: Any, when: str) -> Verdict | None:
+    """Wait as long as the action wants more data, then give its verdict."""
+    if isawaitable(verdict):
+        verdict = await verdict
+    while verdict is Verdict.WAIT:
+        seen = stream.progress()
+        await stream.wait(when, lambda: stream.progress() != seen)
+        verdict = rule.run(stream)
+    if verdict is Verdict.REJECT:
+        raise Stop("P", when, 0)
+    return verdict if isinstance(verdict, Verdict) else None
+
+
+async def run_content_rules(stream: Stream, rules: Rules, delay: float, progress: Callable[[], tuple[int, bool]]) -> Verdict | None:
+    """Run `tcp-request content` or `tcp-response content`: conditions may be undecided until more bytes come, the inspection delay
+    is over, or nothing more can come. `progress` tells how much is there and whether that is all."""
+    ends_at = stream.process.clock.now() + delay
+    while True:
+        seen = progress()
+        final = seen[1] or delay == 0.0 or stream.process.clock.now() >= ends_at - 0.0005
+        decided, verdict = await one_pass(stream, rules, final)
+        if decided:
+            stream.step_expire = NEVER
+            return verdict
+        stream.content_deadline(ends_at)
+        await stream.wait("R", lambda: progress() != seen or stream.process.clock.now() >= ends_at - 0.0005)  # noqa: B023
+
+
+async def one_pass(stream: Any, rules: Rules, final: bool) -> tuple[bool, Verdict | None]:
+    """One try over the whole rule set: (is it decided?, verdict)."""
+    for rule in rules:
+        if rule.test is not None:
+            matched = rule.test(stream, final)
+            if matched is None and not final:
+                return False, None
+            if not matched:
+                continue
+        verdict: Any = rule.run(stream)
+        if isawaitable(verdict):
+            verdict = await verdict
+        if verdict is Verdict.WAIT and not final:
+            return False, None
+        if verdict is None or verdict is Verdict.WAIT:
+            continue
+        stream.last_rule = rule
+        return True, verdict
+    return True, None

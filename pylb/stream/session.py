@@ -1,0 +1,163 @@
+"""Session: one client connection, from its acceptance to its end.
+
+Life: `Acceptor` (the first protocol on every accepted connection) makes the Session, runs `tcp-request connection` rules, lets the
+TLS layer do its handshake where the `bind` line says so, runs `tcp-request session` rules, and hands the connection to a mux.
+What is logged once per connection (addresses, handshake time, TLS facts) lives here; a session also stands in for the stream
+in rules that run before one exists (`session.session is session`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.clock import log_date
+from pylb.stream.tls_layer import accept_tls
+from pylb.stream.verdict import Stop, Verdict
+
+if TYPE_CHECKING:
+    from pylb.config.model import Rule
+    from pylb.proxy.listener import Listener
+
+HostPort = tuple[str, int]
+
+
+class Session:
+    """One client connection."""
+
+    __slots__ = (
+        "accepted",  # when, on the process's clock; for later requests of a kept-alive connection the mux moves it
+        "accepted_wall",
+        "backend",
+        "closed",
+        "destination",
+        "frontend",
+        "handshake_ms",  # TLS and PROXY protocol; 0 when there is none
+        "hello",  # TLS: the parsed ClientHello
+        "listener",
+        "process",
+        "request",
+        "requests",  # how many requests were begun on it
+        "response",
+        "server",
+        "session",
+        "source",  # (address, port); address "" for unix sockets
+        "stream",
+        "tls",  # wire.tls.Tls, None on plain connections
+        "transport",
+        "unsure",
+        "variables",
+    )
+
+    def __init__(self, listener: Listener, transport: asyncio.Transport) -> None:
+        frontend = listener.frontend
+        self.session = self
+        self.listener, self.frontend, self.process, self.transport = listener, frontend, frontend.process, transport
+        self.backend = self.server = self.request = self.response = None
+        self.stream: Any = None
+        self.source = host_port(transport.get_extra_info("peername"))
+        self.destination = host_port(transport.get_extra_info("sockname"))
+        clock = frontend.process.clock
+        self.accepted = clock.now()
+        self.accepted_wall = clock.wall_at(self.accepted)
+        self.handshake_ms = 0
+        self.requests = 0
+        self.tls: Any = None
+        self.hello: Any = None
+        self.variables: dict[str, Any] | None = None
+        self.unsure = False
+        self.closed = False
+
+    def __repr__(self) -> str:
+        return f"Session({self.source[0]}:{self.source[1]} -> {self.frontend.name})"
+
+    def begin(self) -> None:
+        """It passed `tcp-request connection`: from here on it counts as a session."""
+        now = self.process.clock.now()
+        self.frontend.counters.rate.tick(now)
+        self.frontend.counters.stot += 1
+        self.listener.counters.stot += 1
+        self.process.counters.sess_rate.tick(now)
+
+    def end(self) -> None:
+        """The connection is gone. Safe to call twice."""
+        if not self.closed:
+            self.closed = True
+            self.listener.closed()
+
+    def log_error(self, text: str) -> None:
+        """A connection that ended before it became a session with streams: HAProxy's short error line (configuration.txt 8.2.5)."""
+        frontend = self.frontend
+        if frontend.send_log is None:
+            return
+        host = f"{self.source[0]}:{self.source[1]}" if self.source[0] else f"unix:{self.source[1]}"
+        frontend.send_log(6, f"{host} [{log_date(self.accepted_wall)}] {frontend.name}/{self.listener.name}: {text}")
+
+
+def host_port(name: Any) -> HostPort:
+    """A socket name as (address, port); ("", 0) for unix sockets."""
+    if isinstance(name, tuple) and len(name) >= 2:
+        return name[0], name[1]
+    return "", 0
+
+
+def passes(rules: tuple[Rule, ...], subject: Any, refused: str) -> bool:
+    """Run rules that can neither wait nor answer (`tcp-request connection`, `session`); False: the connection is refused."""
+    for rule in rules:
+        if rule.test is not None and not rule.test(subject, True):
+            continue
+        try:
+            verdict = rule.run(subject)
+        except Stop:
+            return False
+        if verdict is Verdict.REJECT:
+            subject.frontend.count_refused(subject.listener, refused)
+            return False
+        if verdict is not None:
+            break
+    return True
+
+
+class Acceptor(asyncio.Protocol):
+    """What every accepted connection meets first; it steps aside once the session may begin."""
+
+    __slots__ = ("listener", "session")
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.session: Session | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.listener.opened()
+        session = self.session = Session(self.listener, transport)
+        frontend = session.frontend
+        if frontend.tcp_request_connection and not passes(frontend.tcp_request_connection, session, "dcon"):
+            transport.abort()
+            return
+        session.begin()
+        if self.listener.tls is None:
+            start_mux(session, transport)
+        else:
+            accept_tls(session, self.listener.tls, transport, start_mux)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.session is not None:
+            self.session.end()
+
+
+def start_mux(session: Session, transport: asyncio.Transport) -> None:
+    """The connection is ready (plain text from here on): run `tcp-request session`, then let the mux of the frontend's mode have it.
+
+    `transport` is the connection's own or the TLS layer's; both are told that their protocol is now the mux.
+    """
+    from pylb.stream.mux_h1 import ClientH1
+    from pylb.stream.mux_tcp import ClientTcp
+
+    frontend = session.frontend
+    mux: asyncio.Protocol = ClientH1(session) if frontend.is_http else ClientTcp(session)
+    transport.set_protocol(mux)
+    if frontend.tcp_request_session and not passes(frontend.tcp_request_session, session, "dses"):
+        transport.abort()
+        return
+    mux.connection_made(transport)

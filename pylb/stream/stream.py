@@ -1,0 +1,558 @@
+"""Stream: one request and its response, or one TCP relay. `HttpStream.run` is the life of a request; read it first.
+
+A stream is a coroutine driven by hand. It waits in one place (`await stream.wait(...)`); events set state that stays true
+(`request_complete`, `response`, `failure`, ...) and call `wake`, which resumes it directly: no task, no future, no loop turn in between.
+Decisions wait; payload never does: bodies pass through `on_request_data` and `on_response_data` as plain calls.
+
+An early end is an exception spelt in HAProxy's two letters (`Stop("C", "Q")`: the client gave up, in the queue); the log prints them.
+Three deadlines may run at once (client, server, step); the earliest that fires says who was too slow.
+"""
+
+from __future__ import annotations
+
+import traceback
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.errors import BadMessage
+from pylb.base.timers import NEVER
+from pylb.stream import connect, request as request_steps, response as response_steps
+from pylb.stream.verdict import Again, Answer, Stop
+from pylb.wire.headers import Headers
+from pylb.wire.message import Framing, Request, Response
+
+if TYPE_CHECKING:
+    from pylb.proxy.proxy import Backend, Frontend
+    from pylb.proxy.server import Server
+    from pylb.stream.mux_h1 import ClientH1
+    from pylb.stream.session import Session
+    from pylb.wire.h1 import Limits
+
+# What the client is told when a stream ends before a response was begun, by the two letters; absent: silence.
+STATUS_OF = {
+    ("c", "R"): 408, ("c", "H"): 408, ("c", "D"): 408, ("C", "R"): 400, ("C", "D"): 400, ("C", "H"): 400,
+    ("s", "Q"): 503, ("s", "C"): 503, ("S", "C"): 503, ("S", "Q"): 503, ("s", "H"): 504, ("S", "H"): 502, ("P", "H"): 502, ("P", "R"): 400,
+    ("R", "C"): 503, ("L", "H"): 502, ("K", "C"): 503,
+    ("S", "D"): 502, ("s", "D"): 504, ("I", "R"): 500, ("I", "H"): 500, ("I", "C"): 500, ("I", "D"): 500, ("I", "Q"): 500,
+}  # fmt: skip
+
+HTX_START_LINE = 21  # HAProxy counts bytes of its internal form: a start line's record and the end-of-headers mark
+
+
+@types.coroutine
+def suspend() -> Generator[None, None, None]:
+    """Give control back to whoever woke the stream."""
+    yield
+
+
+class Stream:
+    """What HTTP and TCP streams share: the driver, the deadlines, the log."""
+
+    __slots__ = (
+        "__weakref__",
+        "applet_name",
+        "avoid",
+        "back",
+        "backend",
+        "bytes_in",
+        "bytes_out",
+        "captures_request",
+        "captures_response",
+        "client_expire",
+        "connect_error",
+        "connecting",
+        "corked",
+        "coroutine",
+        "dont_log",
+        "failure",
+        "flags",
+        "front",
+        "frontend",
+        "idle_from",
+        "inbox_request",
+        "inbox_response",
+        "inbox_size",
+        "keep_client",
+        "keep_server",
+        "last_rule",
+        "log_level",
+        "logged",
+        "persistent",
+        "place",
+        "priority_class",
+        "priority_offset",
+        "process",
+        "queue_ahead",
+        "redispatched",
+        "request_began",
+        "request_complete",
+        "response_complete",
+        "retried",
+        "reused",
+        "running",
+        "server",
+        "server_expire",
+        "server_gone",
+        "server_slot",
+        "session",
+        "status",
+        "step_expire",
+        "termination",
+        "time_close",
+        "time_connect",
+        "time_data",
+        "time_queue",
+        "time_request",
+        "tunnel",
+        "unique_id",
+        "unsure",
+        "uploading",
+        "variables",
+        "when",
+    )
+
+    def __init__(self, session: Session, front: Any, idle_from: float, began: float) -> None:
+        self.session, self.front = session, front
+        self.process = session.process
+        self.frontend: Frontend = session.frontend
+        self.backend: Backend | None = None
+        self.server: Server | None = None
+        self.idle_from = idle_from
+        self.request_began = began
+        self.bytes_in = self.bytes_out = 0
+        self.client_expire = self.server_expire = self.step_expire = NEVER
+        self.corked = self.running = False
+        self.coroutine: Coroutine[Any, Any, None] | None = None
+        self.failure: Stop | None = None
+        self.when = "R"
+        self.termination = "--"
+        self.back: Any = None
+        self.connecting: Any = None
+        self.connect_error: OSError | None = None
+        self.server_gone = self.uploading = self.tunnel = False
+        self.request_complete = self.response_complete = False
+        self.inbox_request: list[bytes] = []
+        self.inbox_response: list[bytes] = []
+        self.inbox_size = 0
+        self.keep_client = self.keep_server = True
+        self.status = -1
+        self.retried = 0
+        self.redispatched = self.reused = self.logged = self.unsure = self.dont_log = False
+        self.persistent = False  # the server was wanted in particular (cookie, use-server): no free redispatch
+        self.avoid: Server | None = None
+        self.time_request = self.time_queue = self.time_connect = self.time_data = self.time_close = -1
+        self.queue_ahead = (0, 0)
+        self.place: Any = None
+        self.server_slot = False
+        self.priority_class = self.priority_offset = 0
+        self.captures_request: list[bytes | None] | None = None
+        self.captures_response: list[bytes | None] | None = None
+        self.variables: dict[str, Any] | None = None
+        self.unique_id: str | None = None
+        self.last_rule: Any = None
+        self.log_level = 6
+        self.applet_name: str | None = None
+
+    # -- being driven
+    def start(self) -> None:
+        """Begin; returns when the stream waits for the first time or has ended."""
+        self.coroutine = self.run()
+        self.resume()
+
+    async def run(self) -> None:
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        """Something changed: let the coroutine look again. Harmless while it runs or when it has ended."""
+        if self.coroutine is not None and not self.running:
+            self.resume()
+            if not self.corked:
+                self.flush()
+
+    def resume(self) -> None:
+        assert self.coroutine is not None
+        self.running = True
+        try:
+            self.coroutine.send(None)
+        except StopIteration:
+            self.coroutine = None
+        finally:
+            self.running = False
+
+    def stop(self, stop: Stop) -> None:
+        """End the stream early, wherever it waits."""
+        if self.failure is None:
+            self.failure = stop
+            self.wake()
+
+    async def wait(self, when: str, until: Callable[[], bool]) -> None:
+        """The only place to wait: until `until()` holds. `when` is the second termination letter meanwhile; raises Stop."""
+        self.when = when
+        while not until():
+            if self.failure is not None:
+                raise self.failure
+            self.arm()
+            await suspend()
+
+    def flush(self) -> None:
+        """Let what was said to either side leave."""
+        raise NotImplementedError
+
+    def uncork(self) -> None:
+        """The event that corked the stream is over."""
+        self.corked = False
+        self.flush()
+
+    # -- time
+    def arm(self) -> None:
+        """Have the connection's timer look at the earliest of the three deadlines."""
+        earliest = self.client_expire
+        if self.server_expire < earliest:
+            earliest = self.server_expire
+        if self.step_expire < earliest:
+            earliest = self.step_expire
+        self.front.deadline.at = earliest
+
+    def on_deadline(self) -> None:
+        """The timer fired; deadlines may have moved since it was armed."""
+        now = self.process.clock.now() + 0.0005
+        if self.client_expire <= now and self.client_expire <= self.server_expire:
+            self.client_expire = NEVER
+            self.stop(Stop("c", self.when))
+        elif self.step_expire <= now or self.server_expire <= now:
+            self.step_expire = self.server_expire = NEVER
+            self.stop(Stop("s", self.when))
+        else:
+            self.arm()
+
+    def ms_since(self, moment: float) -> int:
+        """Whole milliseconds from `moment` to now."""
+        return int((self.process.clock.now() - moment) * 1000)
+
+    # -- counting
+    def count(self, name: str) -> None:
+        """Add one to the counter on every object of this stream that has it."""
+        self.frontend.count(self.session.listener, self.backend, self.server, name)
+
+    def log(self) -> None:
+        """One line, unless options say otherwise (configuration.txt 8.3)."""
+        frontend = self.frontend
+        if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
+            return
+        normal = self.termination == "--" and 0 <= self.status < 500 and not self.retried
+        if normal and not frontend.logs_normal:
+            return
+        self.logged = True
+        level = self.log_level
+        if not normal and frontend.log_separate_errors and level == 6:
+            level = 3
+        frontend.send_log(level, frontend.log_line(self))
+
+    def release(self) -> None:
+        """Give back whatever is held of the server and the queue."""
+        connect.release(self)
+
+
+class HttpStream(Stream):
+    """One HTTP request and its response."""
+
+    __slots__ = (
+        "applet",
+        "client_aborted",
+        "client_half_closed",
+        "data_at",
+        "first_response_byte",
+        "forwarding",
+        "head_sent",
+        "headers",
+        "request",
+        "request_line",
+        "request_trailers",
+        "request_variables",
+        "response",
+        "response_trailers",
+        "response_variables",
+    )
+
+    front: ClientH1
+
+    def __init__(self, session: Session, front: ClientH1, request: Request, idle_from: float, began: float) -> None:
+        super().__init__(session, front, idle_from, began)
+        self.request = request
+        self.request_line: bytes | None = None
+        self.response: Response | None = None
+        self.headers: Headers = request.headers
+        self.forwarding = self.head_sent = False
+        self.client_half_closed = self.client_aborted = False
+        self.request_trailers: Headers | None = None
+        self.response_trailers: Headers | None = None
+        self.request_variables: dict[str, Any] | None = None
+        self.response_variables: dict[str, Any] | None = None
+        self.applet: Any = None
+        self.bytes_in = htx_size_of_request(request)
+
+    def __repr__(self) -> str:
+        return f"HttpStream({self.request.line().decode('latin-1')!r} {self.frontend.name}/{self.backend and self.backend.name} {self.when})"
+
+    # -- the life of a request, top to bottom
+    async def run(self) -> None:
+        """Each line is one of HAProxy's analysers; every way out passes `finish`."""
+        try:
+            try:
+                self.open()
+                await request_steps.frontend_rules(self)
+                request_steps.switch(self)
+                await request_steps.backend_rules(self)
+                request_steps.prepare(self)
+                await self.exchange()
+                await response_steps.respond(self)
+                await self.wait("D", self.transferred)
+            except Answer as answer:
+                await response_steps.reply(self, answer)
+        except Stop as stop:
+            response_steps.end_early(self, stop)
+        except Exception:  # noqa: BLE001 - the one place: a bug must neither kill the process nor leave the client waiting
+            self.process.message(3, "pylb bug:\n" + traceback.format_exc())
+            response_steps.end_early(self, Stop("I", self.when))
+        finally:
+            self.finish()
+
+    def open(self) -> None:
+        """Count the request on the frontend."""
+        frontend, process = self.frontend, self.process
+        now = process.clock.now()
+        counters = frontend.counters
+        counters.req_tot += 1
+        counters.req_rate.tick(now)
+        process.counters.requests_total += 1
+        counters.h1_open_streams += 1
+        counters.h1_total_streams += 1
+        self.client_expire = NEVER if self.request_complete else now + frontend.timeout_client
+
+    async def exchange(self) -> None:
+        """Send the request to a server and wait for the head of its response, as often as retries allow."""
+        while True:
+            try:
+                await connect.assign(self)
+                await connect.establish(self)
+                await response_steps.receive_head(self)
+                return
+            except Again:
+                connect.give_back(self)
+
+    def transferred(self) -> bool:
+        """Have both directions ended?"""
+        return self.response_complete and (self.request_complete or self.server_gone or not self.keep_client) and not self.front.blocked
+
+    def finish(self) -> None:
+        """The end of every stream: give everything back, log, and let the connection go on."""
+        self.time_close = self.ms_since(self.idle_from)
+        frontend = self.frontend
+        self.release()
+        frontend.counters.h1_open_streams -= 1
+        response_steps.account(self)
+        self.log()
+        front, self.coroutine = self.front, None
+        keep = self.keep_client and self.request_complete and not self.tunnel
+        front.finished(keep)
+        if not self.corked:
+            front.flush()
+            if front.buffer and not front.gone:
+                self.process.loop.call_soon(front.continue_reading)
+
+    def flush(self) -> None:
+        self.front.flush()
+        if self.back is not None:
+            self.back.flush()
+
+    def backend_limits(self) -> Limits:
+        """Reader limits for the response."""
+        assert self.backend is not None
+        return self.backend.limits
+
+    # -- events of the client's side
+    def on_request_data(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        self.bytes_in += len(data)
+        frontend = self.frontend
+        self.client_expire = self.process.clock.now() + frontend.timeout_client
+        if self.uploading:
+            self.upload(data)
+            return
+        self.inbox_request.append(data)
+        self.inbox_size += len(data)
+        if self.inbox_size >= self.front.limits.bufsize - self.front.limits.maxrewrite:
+            self.front.pause()
+            self.client_expire = NEVER
+        self.wake()
+
+    def upload(self, data: bytes) -> None:
+        """Hand body bytes to the server's side."""
+        if self.server_gone or self.back is None:
+            return
+        self.back.send_data(data)
+        if self.server_expire != NEVER:
+            assert self.backend is not None
+            self.server_expire = self.process.clock.now() + (self.backend.timeout_server if not self.tunnel else self.tunnel_timeout())
+
+    def on_request_end(self, trailers: Headers) -> None:
+        """The request is complete."""
+        self.request_complete = True
+        self.request_trailers = trailers
+        self.client_expire = NEVER
+        if self.uploading and not self.server_gone and self.back is not None:
+            connect.end_upload(self)
+        self.wake()
+
+    def on_bad_request_body(self, bad: BadMessage) -> None:
+        """The body breaks its framing."""
+        self.keep_client = False
+        self.frontend.capture_error(self.session, b"", bad)
+        self.stop(Stop("P", "D" if self.uploading else "R", 400))
+
+    def on_client_eof(self) -> None:
+        """The client closed its half before its request was complete."""
+        self.client_aborted = True
+        self.keep_client = False
+        if self.tunnel:
+            self.on_request_end(Headers())
+            return
+        self.stop(Stop("C", self.when))
+
+    def on_client_half_closed(self) -> None:
+        """The client will send nothing after this request; it may still read the response."""
+        self.client_half_closed = True
+        if self.backend is not None and "abortonclose" in self.backend.settings.options and not self.forwarding:
+            self.stop(Stop("C", self.when))
+
+    def on_client_gone(self) -> None:
+        """The client's connection is lost."""
+        self.keep_client = False
+        self.stop(Stop("C", self.when, 0))
+
+    def on_client_blocked(self) -> None:
+        """The client reads slower than the server sends."""
+        self.client_expire = self.process.clock.now() + self.frontend.timeout_client
+        if self.back is not None and not self.response_complete:
+            self.server_expire = NEVER
+            self.back.pause()
+        self.arm()
+
+    def on_client_writable(self) -> None:
+        self.client_expire = NEVER if self.request_complete else self.process.clock.now() + self.frontend.timeout_client
+        if self.back is not None and not self.response_complete:
+            assert self.backend is not None
+            self.server_expire = self.process.clock.now() + (self.tunnel_timeout() if self.tunnel else self.backend.timeout_server)
+            self.back.resume()
+        if self.applet is not None:
+            self.applet.on_writable()
+        self.arm()
+        self.wake()
+
+    # -- events of the server's side
+    def on_connected(self, back: Any) -> None:
+        self.connecting = None
+        self.back = back
+        self.wake()
+
+    def on_connect_failed(self, error: OSError) -> None:
+        self.connecting = None
+        self.connect_error = error
+        self.wake()
+
+    def on_informational(self, response: Response) -> None:
+        """A 1xx before the final response."""
+        response_steps.inform(self, response)
+
+    def on_response(self, response: Response) -> None:
+        """The head of the final response."""
+        self.response = response
+        self.wake()
+
+    def on_bad_response(self, bad: BadMessage, data: bytes) -> None:
+        """The server's bytes are not HTTP."""
+        assert self.backend is not None
+        self.backend.capture_error(self.session, self.server, data, bad)
+        self.stop(Stop("P", "H", bad.status))
+
+    def on_response_data(self, data: bytes) -> None:
+        """A piece of the response's body."""
+        self.bytes_out += len(data)
+        self.server_expire = self.process.clock.now() + (self.tunnel_timeout() if self.tunnel else self.backend.timeout_server)  # type: ignore[union-attr]
+        if self.forwarding:
+            self.front.send_data(data)
+            return
+        self.inbox_response.append(data)
+        self.inbox_size += len(data)
+        if self.inbox_size >= self.front.limits.bufsize:
+            self.back.pause()
+        self.wake()
+
+    def on_response_end(self, trailers: Headers) -> None:
+        """The response is complete."""
+        self.response_complete = True
+        self.response_trailers = trailers
+        self.server_expire = NEVER
+        if self.forwarding:
+            self.front.send_end(trailers)
+        self.wake()
+
+    def on_server_gone(self, reset: bool) -> None:
+        """The server's connection ended before the response did."""
+        if self.server_gone:
+            return
+        self.server_gone = True
+        if self.response_complete:
+            self.wake()
+        elif self.tunnel and not reset:
+            self.keep_client = False
+            self.on_response_end(Headers())
+        else:
+            self.stop(Stop("S", "D" if self.response is not None else "H"))
+
+    def on_server_blocked(self) -> None:
+        """The server reads slower than the client sends."""
+        self.client_expire = NEVER
+        self.front.pause()
+
+    def on_server_writable(self) -> None:
+        if not self.request_complete:
+            self.client_expire = self.process.clock.now() + self.frontend.timeout_client
+        self.front.resume()
+        self.wake()
+
+    def tunnel_timeout(self) -> float:
+        """`timeout tunnel` where it is set, of the backend first; else the server's."""
+        assert self.backend is not None
+        tunnel = self.backend.timeout_tunnel
+        return tunnel if tunnel != NEVER else self.backend.timeout_server
+
+    @classmethod
+    def log_refused(cls, session: Session, idle_from: float, began: float, who: str, when: str, status: int) -> None:
+        """The line of bytes that never became a request: `<BADREQ>`, with the letters of its end."""
+        stream = cls(session, None, Request(b"", b"<BADREQ>", 11), idle_from, began)  # type: ignore[arg-type]
+        stream.bytes_in = 0
+        stream.request_line = b"<BADREQ>"
+        stream.status, stream.termination = status, who + when
+        stream.time_close = stream.ms_since(idle_from)
+        stream.log()
+
+
+def htx_size_of_request(request: Request) -> int:
+    """Bytes of the request's head as HAProxy counts them."""
+    size = HTX_START_LINE + 8 + len(request.method) + len(request.target)
+    for name, value in request.headers:
+        size += len(name) + len(value)
+    return size
+
+
+def htx_size_of_response(response: Response) -> int:
+    """Bytes of the response's head as HAProxy counts them."""
+    size = HTX_START_LINE + 11 + len(response.reason)
+    for name, value in response.headers:
+        size += len(name) + len(value)
+    return size
+
+
+__all__ = ["Framing", "HttpStream", "Stream", "htx_size_of_request", "htx_size_of_response", "suspend"]

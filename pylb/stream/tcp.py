@@ -1,0 +1,218 @@
+"""TcpStream: the relay of one TCP connection (mode tcp). `run` is its life; everything about choosing a server is shared with HTTP."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.timers import NEVER
+from pylb.stream import connect, request as request_steps, rules
+from pylb.stream.stream import Stream
+from pylb.stream.verdict import Answer, Stop, Verdict
+
+if TYPE_CHECKING:
+    from pylb.stream.mux_tcp import ClientTcp
+    from pylb.stream.session import Session
+
+BUFFER = 16384 - 1024  # what may arrive before there is a server to take it
+
+
+class TcpStream(Stream):
+    """One relay. `request_complete`: the client sent FIN; `response_complete`: the server did."""
+
+    __slots__ = ("request", "response")
+
+    front: ClientTcp
+
+    def __init__(self, session: Session, front: ClientTcp) -> None:
+        super().__init__(session, front, session.accepted + session.handshake_ms / 1000, session.accepted + session.handshake_ms / 1000)
+        self.request = self.response = None
+        self.keep_server = False
+
+    def __repr__(self) -> str:
+        return f"TcpStream({self.session!r} {self.backend and self.backend.name} {self.when})"
+
+    async def run(self) -> None:
+        """Rules, backend, rules, server, then bytes both ways until both sides have ended."""
+        try:
+            self.client_expire = self.process.clock.now() + self.frontend.timeout_client
+            if self.frontend.tcp_request_content:
+                await self.content_rules(self.frontend)
+            request_steps.switch(self)  # type: ignore[arg-type]
+            assert self.backend is not None
+            if self.backend.tcp_request_content and self.backend is not self.frontend.own_backend:
+                await self.content_rules(self.backend)
+            self.time_request = self.ms_since(self.idle_from)
+            await connect.assign(self)
+            await connect.establish(self)  # type: ignore[arg-type]
+            self.relay()
+            await self.wait("D", self.both_ended)
+        except Stop as stop:
+            self.end_early(stop)
+        except Answer:
+            self.end_early(Stop("P", "R"))
+        except Exception:  # noqa: BLE001 - as in HttpStream.run
+            self.process.message(3, "pylb bug:\n" + traceback.format_exc())
+            self.end_early(Stop("I", self.when))
+        finally:
+            self.finish()
+
+    async def content_rules(self, face: Any) -> None:
+        """`tcp-request content`, within `inspect-delay`."""
+        verdict = await rules.run_content_rules(self, face.tcp_request_content, face.inspect_delay, self.request_progress)
+        if verdict is Verdict.REJECT:
+            self.count("dreq")
+            raise Stop("P", "R", 0)
+
+    def relay(self) -> None:
+        """The server is there: pass on what has come, and everything from now on."""
+        self.uploading = self.tunnel = True
+        self.time_data = self.ms_since(self.idle_from)
+        for data in self.inbox_request:
+            self.back.send_data(data)
+        self.inbox_request, self.inbox_size = [], 0
+        self.front.resume()
+        self.touch()
+        if self.request_complete:
+            self.back.half_close()
+
+    def both_ended(self) -> bool:
+        return self.request_complete and self.response_complete and not self.front.blocked and not self.back.blocked
+
+    def keeps_pooled(self) -> bool:
+        """TCP connections are never reused."""
+        return False
+
+    def touch(self) -> None:
+        """Something moved: both sides' patience starts anew (`timeout tunnel` replaces both once a server is there)."""
+        now = self.process.clock.now()
+        backend, frontend = self.backend, self.frontend
+        if not self.uploading or backend is None:
+            self.client_expire = now + frontend.timeout_client
+            return
+        tunnel = backend.timeout_tunnel
+        client = frontend.timeout_client_fin if self.response_complete else frontend.timeout_client
+        server = backend.timeout_server_fin if self.request_complete else backend.timeout_server
+        self.client_expire = now + (tunnel if tunnel != NEVER else client)
+        self.server_expire = now + (tunnel if tunnel != NEVER else server)
+
+    # -- events
+    def on_request_data(self, data: bytes) -> None:
+        self.bytes_in += len(data)
+        self.touch()
+        if self.uploading:
+            self.back.send_data(data)
+            return
+        self.inbox_request.append(data)
+        self.inbox_size += len(data)
+        if self.inbox_size >= BUFFER:
+            self.front.pause()
+        self.wake()
+
+    def on_client_eof(self) -> None:
+        self.request_complete = True
+        self.touch()
+        if self.uploading:
+            self.back.half_close()
+        elif self.backend is not None and "abortonclose" in self.backend.settings.options:
+            self.stop(Stop("C", self.when))
+        self.arm_and_wake()
+
+    def on_client_gone(self, reset: bool) -> None:
+        if self.coroutine is not None:
+            self.stop(Stop("C", self.when))
+
+    def on_connected(self, back: Any) -> None:
+        self.connecting = None
+        self.back = back
+        self.wake()
+
+    def on_connect_failed(self, error: OSError) -> None:
+        self.connecting = None
+        self.connect_error = error
+        self.wake()
+
+    def on_response_data(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        self.touch()
+        self.front.send_data(data)
+
+    def on_server_eof(self) -> None:
+        self.response_complete = True
+        self.touch()
+        self.front.half_close()
+        self.arm_and_wake()
+
+    def on_server_gone(self, reset: bool) -> None:
+        if self.coroutine is None:
+            return
+        self.server_gone = True
+        if reset or not self.response_complete:
+            self.stop(Stop("S", "D"))
+
+    def arm_and_wake(self) -> None:
+        if self.coroutine is not None:
+            self.arm()
+            self.wake()
+
+    def on_client_blocked(self) -> None:
+        self.back.pause()
+
+    def on_client_writable(self) -> None:
+        if self.back is not None:
+            self.touch()
+            self.back.resume()
+        self.arm_and_wake()
+
+    def on_server_blocked(self) -> None:
+        self.front.pause()
+
+    def on_server_writable(self) -> None:
+        self.touch()
+        self.front.resume()
+        self.arm_and_wake()
+
+    # -- the end
+    def flush(self) -> None:
+        """Bytes are never held back in TCP mode."""
+
+    def request_progress(self) -> tuple[int, bool]:
+        """How much of the client's bytes is there, and whether that is all there will be."""
+        return self.inbox_size, self.request_complete or self.inbox_size >= BUFFER
+
+    def end_early(self, stop: Stop) -> None:
+        self.termination = stop.who + (stop.when or self.when)
+        if self.backend is not None and stop.who in ("C", "c"):
+            self.count("cli_abrt")
+        elif self.backend is not None and stop.who in ("S", "s") and self.uploading:
+            self.count("srv_abrt")
+
+    def finish(self) -> None:
+        self.time_close = self.ms_since(self.idle_from)
+        connect.release(self)
+        self.account()
+        self.log()
+        self.coroutine = None
+        self.front.deadline.close()
+        if not self.front.gone:
+            self.front.close()
+
+    def account(self) -> None:
+        """The sums added once, at the end."""
+        holders: list[Any] = [self.frontend.counters, self.session.listener.counters]
+        if self.backend is not None:
+            holders.append(self.backend.counters)
+        if self.server is not None and self.time_connect >= 0:
+            holders.append(self.server.counters)
+        for counters in holders:
+            counters.bin += self.bytes_in
+            counters.bout += self.bytes_out
+        if self.backend is not None and self.server is not None and self.time_queue >= 0:
+            times = (
+                max(0, self.time_queue - max(0, self.time_request)),
+                max(0, self.time_connect - self.time_queue),
+                max(0, self.time_data - self.time_connect),
+                self.time_close,
+            )
+            self.backend.counters.observe_times(*times, http=False)
+            self.server.counters.observe_times(*times, http=False)

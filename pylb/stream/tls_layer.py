@@ -1,0 +1,190 @@
+"""TLS between a transport and a mux: the mux sees a transport of plain text and does not know.
+
+`TlsLayer` is the protocol of the real transport; `self` is also the transport that the mux above writes to. It moves bytes through
+the sans-IO `wire.tls.Tls`, finishes the handshake, and tells the session what was agreed. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.errors import TlsError
+from pylb.base.timers import Deadline
+from pylb.wire.tls import Tls
+
+if TYPE_CHECKING:
+    from pylb.stream.session import Session
+
+
+class TlsTransport(asyncio.Transport):
+    """The plain side of a TLS connection; also the protocol of the encrypted side (see the module's text)."""
+
+    __slots__ = ("_eof_sent", "_peer_done", "_protocol", "_tls", "transport")
+
+    def __init__(self, tls: Tls, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._tls, self.transport = tls, transport
+        self._protocol: asyncio.Protocol | None = None
+        self._eof_sent = self._peer_done = False
+
+    @property
+    def tls(self) -> Tls:
+        return self._tls
+
+    # -- the transport that the mux sees
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self._tls.send(data)
+        self.push()
+
+    def push(self) -> None:
+        """Send what TLS wants to have on the wire."""
+        pending = self._tls.pending()
+        if pending and not self.transport.is_closing():
+            self.transport.write(pending)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        assert self._protocol is not None
+        return self._protocol
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self.transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self.transport.resume_reading()
+
+    def is_closing(self) -> bool:
+        return self.transport.is_closing()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.transport.set_write_buffer_limits(high, low)
+
+    def get_write_buffer_size(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def write_eof(self) -> None:
+        if not self._eof_sent:
+            self._eof_sent = True
+            self._tls.shutdown()
+            self.push()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        if self._tls.handshake_done:
+            self.write_eof()
+        self.transport.close()
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    # -- the protocol that the real transport sees
+    def pause_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._protocol is not None:
+            self._protocol.resume_writing()
+
+
+class TlsLayer(TlsTransport, asyncio.Protocol):  # type: ignore[misc]
+    """Both faces of one TLS connection. `ready` is called once when the handshake is done, `failed` once when it did not happen."""
+
+    __slots__ = ("_failed", "_ready")
+
+    def __init__(self, tls: Tls, transport: asyncio.Transport, ready: Callable[[], None], failed: Callable[[str], None]) -> None:
+        super().__init__(tls, transport)
+        self._ready: Callable[[], None] | None = ready
+        self._failed = failed
+
+    def start(self) -> None:
+        """A client speaks first; a server waits."""
+        self.push()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            plain = self._tls.receive(data)
+        except TlsError as error:
+            self.push()
+            self.fail(error.why)
+            return
+        self.push()
+        if self._ready is not None and self._tls.handshake_done:
+            ready, self._ready = self._ready, None
+            ready()
+        if plain and self._protocol is not None:
+            self._protocol.data_received(plain)
+        if self._tls.eof and not self._peer_done:
+            self.eof_received()
+
+    def fail(self, why: str) -> None:
+        """TLS broke: before the handshake that is `failed`, afterwards a lost connection."""
+        if self._ready is not None:
+            self._ready = None
+            self._failed(why)
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def eof_received(self) -> bool:
+        if self._peer_done:
+            return True
+        self._peer_done = True
+        if self._ready is not None:
+            self.fail(self._tls.closed_during_handshake())
+            return False
+        if self._protocol is not None:
+            return bool(self._protocol.eof_received())
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._ready is not None:
+            self._ready = None
+            self._failed(self._tls.closed_during_handshake(reset=exc is not None))
+        if self._protocol is not None:
+            self._protocol.connection_lost(exc)
+
+
+def accept_tls(session: Session, context: Any, transport: asyncio.Transport, start: Callable[[Session, asyncio.Transport], None]) -> None:
+    """Do the handshake of a client's connection, then call `start` with the plain transport."""
+    process, frontend, listener = session.process, session.frontend, session.listener
+    tls = Tls.server(context)
+    began = process.clock.now()
+    deadline = Deadline(process.loop, lambda: give_up("Timeout during SSL handshake"))
+
+    def ready() -> None:
+        deadline.close()
+        session.tls = tls
+        session.handshake_ms = int((process.clock.now() - began) * 1000)
+        frontend.counters.ssl_sess += 1
+        listener.counters.ssl_sess += 1
+        if tls.facts.session_reused:
+            frontend.counters.ssl_reused_sess += 1
+            listener.counters.ssl_reused_sess += 1
+        start(session, layer)
+
+    def failed(why: str) -> None:
+        deadline.close()
+        frontend.counters.ssl_failed_handshake += 1
+        listener.counters.ssl_failed_handshake += 1
+        if why != "Connection closed during SSL handshake" or frontend.logs_null:
+            session.log_error(why)
+        if layer._protocol is None:
+            session.end()
+
+    def give_up(why: str) -> None:
+        layer.fail(why)
+
+    layer = TlsLayer(tls, transport, ready, failed)
+    transport.set_protocol(layer)
+    deadline.at = began + frontend.timeout_client
+    process.counters.ssl_connections_total += 1

@@ -1,0 +1,123 @@
+"""Syslog: messages to the targets of `log` lines (configuration.txt 4.2 `log`, RFC 3164, RFC 5424).
+
+A Logger belongs to one proxy (or to `global`) and holds its targets. Sending never blocks and never fails: a target that is full
+or gone loses the message, which `show info` counts.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pylb.base.address import Address
+from pylb.base.clock import rfc3164_date, rfc5424_date
+from pylb.base.net import Datagrams
+from pylb.config.model import LogTarget
+
+if TYPE_CHECKING:
+    from pylb.proxy.process import Process
+
+FACILITIES = (
+    "kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7"
+).split()
+
+Header = Callable[[int, int, float], str]  # facility, level, wall time
+
+
+class Target:
+    """One `log` line, open for sending."""
+
+    __slots__ = ("_door", "_end", "_header", "_seen", "_settings", "facility")
+
+    def __init__(self, settings: LogTarget, door: Datagrams, header: Header) -> None:
+        self._settings, self._door, self._header = settings, door, header
+        self.facility = FACILITIES.index(settings.facility)
+        self._end = b"\n"
+        self._seen = 0
+
+    def send(self, level: int, text: str, wall: float) -> bool:
+        """Send one message unless its level or the sampling rules it out; False when it was lost."""
+        settings = self._settings
+        if level > settings.level:
+            return True
+        if settings.sample is not None and not self._sampled(settings.sample):
+            return True
+        level = max(level, settings.minimum_level)
+        line = (self._header(self.facility, level, wall) + text).encode("latin-1", "replace")
+        return self._door.send(line[: settings.length - 1] + self._end)
+
+    def _sampled(self, sample: tuple[tuple[tuple[int, int], ...], int]) -> bool:
+        """`sample <ranges>:<size>`: of each `size` messages, those at the positions of the ranges."""
+        ranges, size = sample
+        position = self._seen % size + 1
+        self._seen += 1
+        return any(low <= position <= high for low, high in ranges)
+
+
+class Logger:
+    """The targets of one proxy; calling it sends a message to each."""
+
+    __slots__ = ("_process", "_targets")
+
+    def __init__(self, process: Process, targets: list[Target]) -> None:
+        self._process, self._targets = process, targets
+
+    def __call__(self, level: int, text: str) -> None:
+        wall = self._process.clock.wall()
+        for target in self._targets:
+            if not target.send(level, text, wall):
+                self._process.counters.dropped_logs += 1
+
+
+class Loggers:
+    """Opens targets, each destination once."""
+
+    def __init__(self, process: Process, tag: str) -> None:
+        self._process, self._tag = process, tag
+        self._doors: dict[Address, Datagrams] = {}
+
+    def logger(self, settings: list[LogTarget], tag: str | None = None) -> Logger | None:
+        """A Logger for these `log` lines; None when there are none."""
+        if not settings:
+            return None
+        return Logger(self._process, [Target(one, self._door(one.address), self._header(one, tag or self._tag)) for one in settings])
+
+    def close(self) -> None:
+        """Close every door."""
+        for door in self._doors.values():
+            door.close()
+
+    def _door(self, address: Address) -> Datagrams:
+        door = self._doors.get(address)
+        if door is None:
+            net = self._process.net
+            number = {"stdout": 1, "stderr": 2, "fd": address.fd}.get(address.kind)
+            door = self._doors[address] = net.datagrams(address.endpoint()) if number is None else net.file(number)
+        return door
+
+    def _header(self, settings: LogTarget, tag: str) -> Header:
+        host = self._process.config.global_.log_send_hostname
+        return header(settings.format, host or socket.gethostname(), host is not None, tag, self._process.pid)
+
+
+def header(form: str, hostname: str, named: bool, tag: str, pid: int) -> Header:
+    """What stands before the text in each `format`."""
+
+    def syslog(facility: int, level: int, wall: float) -> str:
+        return f"<{facility * 8 + level}>{rfc3164_date(wall)} {host}{tag}[{pid}]: "
+
+    def modern(facility: int, level: int, wall: float) -> str:
+        return f"<{facility * 8 + level}>1 {rfc5424_date(wall)} {hostname} {tag} {pid} - - "
+
+    host = hostname + " " if named or form == "rfc3164" else ""
+    return {
+        "local": syslog,
+        "rfc3164": syslog,
+        "rfc5424": modern,
+        "priority": lambda facility, level, wall: f"<{facility * 8 + level}>",
+        "short": lambda facility, level, wall: f"<{level}>",
+        "timed": lambda facility, level, wall: f"<{level}>{rfc5424_date(wall)} ",
+        "iso": lambda facility, level, wall: f"{rfc5424_date(wall)} ",
+        "raw": lambda facility, level, wall: "",
+    }[form]
