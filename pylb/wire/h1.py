@@ -1,0 +1,236 @@
+"""HTTP/1 heads: bytes to messages and back, the codec of HAProxy's H1 multiplexer.
+
+Reading: one strict pattern covers the heads that clients and servers really send; whatever it does not cover, incomplete heads included, goes to
+`h1_odd`, which knows HAProxy's verdict on each. Both give the same message where both apply (tests hold them to it).
+
+What HAProxy does to connection-level fields, and this module with it:
+- on reading: `close` and `keep-alive` vanish from `connection` (an empty one vanishes whole), so rules never see them; the peer's wish is kept in
+  `keep_alive`. A content-length beside a transfer-encoding vanishes, and the client's connection then ends after the answer. Repeated equal
+  `host` and `content-length` fields become one. `upgrade` vanishes from a request with a body. 1xx and 204 responses lose their framing fields.
+- on writing: `te` is reduced to `trailers` or dropped; `connection: close` is added last to an HTTP/1.1 message that ends its connection, and
+  `connection: keep-alive` to an older one that does not. `keep-alive`, `proxy-connection`, `trailer` and `transfer-encoding` pass untouched.
+- the start line keeps the version of who sent it up to 1.1; whatever is above leaves as 1.1.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pylb.wire.h1_odd import Limits, clean_connection, read_odd_request, read_odd_response
+from pylb.wire.headers import Headers
+from pylb.wire.message import Framing, Request, Response
+
+__all__ = [
+    "H2_PREFACE", "Limits", "forced_close", "outgoing_request_head", "outgoing_response_head", "read_request", "read_response", "render_request",
+    "render_response", "settle_framing",
+]  # fmt: skip
+
+H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+_FIELDS = rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: ?+(?![ \t])[^\r\n]*+(?<![ \t])\r\n)*+)\r\n"
+REQUEST = re.compile(rb"([A-Z]++) (/[!\"$-~]*+) HTTP/1\.([01])\r\n" + _FIELDS)
+RESPONSE = re.compile(rb"HTTP/1\.([01]) ([2-5][0-9][0-9]) ([!-~\x80-\xff][^\r\n]*+)\r\n" + _FIELDS)
+FIELD = re.compile(rb"([^:]++): ?+([^\r]*+)\r\n")  # for text that _FIELDS has judged
+
+ODD_METHODS = frozenset((b"CONNECT", b"PRI"))
+ODD_IN_REQUESTS = frozenset((b"upgrade", b"expect"))
+SINGLE = (b"host", b"content-length", b"transfer-encoding", b"connection")
+CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
+FIXED_COST = 97  # of a head in HAProxy's internal form beyond 4 bytes a field, see h1_odd
+
+
+def read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
+    """The request at the start of `buf` and the size of its head; None when more bytes are needed; raises BadMessage."""
+    found = REQUEST.match(buf)
+    if found is None:
+        return read_odd_request(buf, limits)
+    method, target, minor, text = found.groups()
+    headers = Headers([(name.lower(), value) for name, value in FIELD.findall(text)])
+    table = dict(headers)
+    size = found.end()
+    if (
+        method in ODD_METHODS
+        or not ODD_IN_REQUESTS.isdisjoint(table)
+        or (len(table) != len(headers) and _repeats_single(headers))
+        or not _fits(size, len(headers), limits)
+    ):
+        return read_odd_request(buf, limits)
+    keep_alive = minor == b"1"
+    if b"connection" in table:
+        word = table[b"connection"].lower()
+        if word == b"close":
+            keep_alive = False
+        elif word == b"keep-alive":
+            keep_alive = True
+        else:
+            return read_odd_request(buf, limits)
+        list.remove(headers, (b"connection", table[b"connection"]))
+    length, framing = 0, Framing.NONE
+    if b"content-length" in table or b"transfer-encoding" in table:
+        understood = _plain_framing(table, minor)
+        if understood is None:
+            return read_odd_request(buf, limits)
+        framing, length = understood
+    return Request(method, target, 11 if minor == b"1" else 10, headers, framing, length, keep_alive, None, False, size), size
+
+
+def read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: bytes | None = None) -> tuple[Response, int] | None:
+    """The response at the start of `buf` and the size of its head; None when more bytes are needed; raises BadMessage.
+
+    `upgrade` is what the request asked to upgrade to: without it a 101 is an error.
+    """
+    found = RESPONSE.match(buf)
+    if found is None or request_method == b"CONNECT":
+        return read_odd_response(buf, request_method, limits, upgrade)
+    minor, code, reason, text = found.groups()
+    headers = Headers([(name.lower(), value) for name, value in FIELD.findall(text)])
+    table = dict(headers)
+    size = found.end()
+    if (len(table) != len(headers) and _repeats_single(headers)) or not _fits(size, len(headers), limits):
+        return read_odd_response(buf, request_method, limits, upgrade)
+    keep_alive = minor == b"1"
+    if b"connection" in table:
+        word = table[b"connection"].lower()
+        if word == b"close":
+            keep_alive = False
+        elif word == b"keep-alive":
+            keep_alive = True
+        else:
+            return read_odd_response(buf, request_method, limits, upgrade)
+        list.remove(headers, (b"connection", table[b"connection"]))
+    length, framing = 0, Framing.CLOSE
+    if b"content-length" in table or b"transfer-encoding" in table:
+        understood = _plain_framing(table, minor)
+        if understood is None:
+            return read_odd_response(buf, request_method, limits, upgrade)
+        framing, length = understood
+    status = int(code)
+    if status == 304 or status == 204 or request_method == b"HEAD":
+        framing = Framing.NONE
+        if status == 204:
+            headers.remove(b"content-length")
+            headers.remove(b"transfer-encoding")
+    elif framing is Framing.CLOSE:
+        keep_alive = False
+    return Response(status, reason, 11 if minor == b"1" else 10, headers, framing, length, keep_alive, None, size), size
+
+
+def _repeats_single(headers: Headers) -> bool:
+    """Does a field that HAProxy understands come more than once?"""
+    names = [name for name, _ in headers]
+    return any(names.count(name) > 1 for name in SINGLE)
+
+
+def _fits(size: int, count: int, limits: Limits) -> bool:
+    """Is a head within the limits for sure? (The slow path knows exactly.)"""
+    return count < limits.max_headers and size + 4 * count + FIXED_COST <= limits.bufsize - limits.maxrewrite
+
+
+def _plain_framing(table: dict[bytes, bytes], minor: bytes) -> tuple[Framing, int] | None:
+    """Framing and length when they are stated in the plainest way, else None."""
+    if minor != b"1":
+        return None
+    coding, stated = table.get(b"transfer-encoding"), table.get(b"content-length")
+    if coding is not None:
+        return (Framing.CHUNKED, 0) if coding == b"chunked" and stated is None else None
+    if stated is None or not stated.isdigit() or len(stated) > 18:
+        return None
+    length = int(stated)
+    return (Framing.LENGTH if length else Framing.NONE), length
+
+
+def render_request(request: Request) -> bytes:
+    """The head as it stands, nothing added."""
+    version = b"HTTP/1.1" if request.version >= 11 else b"HTTP/%d.%d" % divmod(request.version, 10)
+    return b"%s %s %s\r\n%s\r\n" % (request.method, request.target, version, _lines(request.headers))
+
+
+def render_response(response: Response) -> bytes:
+    """The head as it stands, nothing added."""
+    version = b"HTTP/1.1" if response.version >= 11 else b"HTTP/%d.%d" % divmod(response.version, 10)
+    return b"%s %03d %s\r\n%s\r\n" % (version, response.status, response.reason, _lines(response.headers))
+
+
+def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return b"\r\n".join(map(b": ".join, headers)) + b"\r\n" if headers else b""
+
+
+def outgoing_request_head(request: Request, close: bool) -> bytes:
+    """The head for a server; `close`: this connection serves no other request (`option httpclose`, `http-server-close`, a request that cannot persist)."""
+    headers: list[tuple[bytes, bytes]] = request.headers
+    names = dict(headers)
+    upgrade = False
+    if b"te" in names:
+        headers = _trailers_only(headers)
+    if b"connection" in names:
+        headers, words = _settled(headers)
+        upgrade, close = b"upgrade" in words, close or b"close" in words
+    if request.framing is Framing.CHUNKED and (request.version < 11 or request.method == b"CONNECT"):
+        close = True
+    if upgrade:
+        connection = b""
+    elif request.version >= 11:
+        connection = b"connection: close\r\n" if close else b""
+    else:
+        connection = b"" if close else b"connection: keep-alive\r\n"
+    if request.framing is Framing.CHUNKED and b"transfer-encoding" not in names:
+        connection += CHUNKED_LINE
+    version = b"HTTP/1.1" if request.version >= 11 else b"HTTP/%d.%d" % divmod(request.version, 10)
+    return b"%s %s %s\r\n%s%s\r\n" % (request.method, request.target, version, _lines(headers), connection)
+
+
+def outgoing_response_head(response: Response, client_version: int, close: bool) -> bytes:
+    """The head for a client that spoke `client_version`; `close`: its connection ends after this answer (`forced_close` says when it must)."""
+    headers: list[tuple[bytes, bytes]] = response.headers
+    names = dict(headers)
+    if b"te" in names:
+        headers = _trailers_only(headers)
+    if b"connection" in names:
+        headers, words = _settled(headers)
+        close = close or b"close" in words
+    if response.status < 200 or response.framing is Framing.TUNNEL:
+        connection = b""
+    elif close or forced_close(response):
+        connection = b"connection: close\r\n" if response.version >= 11 else b""
+    else:
+        connection = b"connection: keep-alive\r\n" if client_version < 11 or response.version < 11 else b""
+    if response.framing is Framing.CHUNKED and b"transfer-encoding" not in names:
+        connection += CHUNKED_LINE
+    version = b"HTTP/1.1" if response.version >= 11 else b"HTTP/%d.%d" % divmod(response.version, 10)
+    return b"%s %03d %s\r\n%s%s\r\n" % (version, response.status, response.reason, _lines(headers), connection)
+
+
+def forced_close(response: Response) -> bool:
+    """Must the client's connection end after this response, because only that ends its body?"""
+    return response.framing is Framing.CLOSE or (response.framing is Framing.CHUNKED and response.version < 11)
+
+
+def settle_framing(message: Request | Response) -> None:
+    """Call after the rules and before the head leaves: a body whose content-length a rule removed goes in chunks."""
+    if message.framing is Framing.LENGTH and not message.headers.contains(b"content-length"):
+        message.framing = Framing.CHUNKED
+
+
+def _settled(headers: list[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], set[bytes]]:
+    """The fields with every `connection` cleaned (rules may have written one), and its words."""
+    kept, words = list[tuple[bytes, bytes]](), set[bytes]()
+    for name, value in headers:
+        if name == b"connection":
+            value, more = clean_connection(value)
+            words |= more
+            if not value:
+                continue
+        kept.append((name, value))
+    return kept, words
+
+
+def _trailers_only(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """HAProxy passes no coding of `te` on but `trailers`, and that only where it stands alone between commas."""
+    kept = []
+    for name, value in headers:
+        if name == b"te":
+            if b"trailers" not in [word.lstrip(b" \t") for word in value.split(b",")]:
+                continue
+            value = b"trailers"
+        kept.append((name, value))
+    return kept
