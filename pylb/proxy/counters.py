@@ -228,6 +228,7 @@ class ServerCounters(TrafficCounters):
     """Of one server; connections of its pool by how they may be reused."""
 
     chkfail: int = 0
+    hanafail: int = 0
     idle_conn_cur: int = 0
     safe_conn_cur: int = 0
     used_conn_cur: int = 0
@@ -274,6 +275,11 @@ class InfoCounters:
     failed_resolutions: int = 0
     debug_commands: int = 0
     streams: int = 0
+    active_peers: int = 0
+    connected_peers: int = 0
+    cpu_used: float = 0.0  # CPU seconds at the last look of Idle_pct
+    cpu_seen: float = 0.0  # when that was
+    idle_percent: int = 100
 
 
 def clear_highest(counters: Any) -> None:
