@@ -147,9 +147,7 @@ def parse_address(text: str, accepts: Accepts = BIND, env: Mapping[str, str] = o
         address = _inet(text, where, family, datagram, accepts)
     if kind == "quic":
         number = int(socket.AF_INET if address.kind == "ipv4" else socket.AF_INET6)
-        raise Alert(
-            f"unsupported stream protocol for datagram family {number} address '{text}'; QUIC is not compiled in if this is what you were looking for."
-        )
+        raise Alert(f"unsupported stream protocol for datagram family {number} address '{text}'; QUIC is not compiled in if this is what you were looking for.")
     if not (accepts.datagram if datagram else accepts.stream):
         raise Alert(f"{'dgram' if datagram else 'stream'}-type address not acceptable in '{text}'")
     return address

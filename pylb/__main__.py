@@ -1,0 +1,6 @@
+"""``python -m pylb``"""
+
+from pylb.main import entry
+
+if __name__ == "__main__":
+    entry()
