@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import re
 
-from pylb.wire.h1_odd import Limits, clean_connection, read_odd_request, read_odd_response
+from pylb.wire.h1_fields import clean_connection
+from pylb.wire.h1_odd import Limits, read_odd_request, read_odd_response
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
 

@@ -2,7 +2,7 @@
 
 It reads like HAProxy's parser: strictly from left to right, so that the first broken byte decides, a prefix of a message is judged like the whole,
 and the reported position is the one of `show errors`. Bare LF, blank lines before the start line, runs of blanks in it, folded values and any byte
-but CR and LF in values pass; names must be tokens; `content-length`, `transfer-encoding`, `connection` and `host` are understood as they come,
+but CR and LF in values pass; names must be tokens; `content-length`, `transfer-encoding`, `connection` and `host` are understood as they come (`h1_fields`),
 versions, CONNECT targets, authorities and transfer encodings are judged when the head is complete (configuration.txt `option
 accept-invalid-http-request`; RFC 9112 sections 2 to 7).
 """
@@ -10,10 +10,11 @@ accept-invalid-http-request`; RFC 9112 sections 2 to 7).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pylb.base.errors import BadMessage
 from pylb.wire.authority import check_connect, settle_authority
+from pylb.wire.h1_fields import Fields
 from pylb.wire.headers import BLANKS, Headers
 from pylb.wire.message import Framing, Request, Response
 
@@ -46,129 +47,6 @@ class Limits:
 
 class Incomplete(Exception):
     """The bytes so far are a valid beginning."""
-
-
-@dataclass(slots=True)
-class Fields:
-    """Header fields as they are understood one after the other."""
-
-    request: bool
-    headers: Headers = field(default_factory=Headers)
-    length: int | None = None
-    encoded: bool = False  # a transfer-encoding was seen
-    chunked: bool = False  # its last coding is chunked
-    other_codings: bool = False
-    close: bool = False
-    keep: bool = False
-    upgrade: bool = False
-    host_at: int = -1
-
-    def add(self, name: bytes, value: bytes, at: int) -> None:
-        """Understand and keep one field whose value begins at offset `at`."""
-        understand = UNDERSTAND.get(name)
-        kept = value if understand is None else understand(self, value, at)
-        if kept is not None:
-            self.headers.append((name, kept))
-
-    def fail(self, at: int, why: str) -> BadMessage:
-        return BadMessage(400 if self.request else 502, at, why)
-
-    def content_length(self, value: bytes, at: int) -> bytes | None:
-        lengths = [parse_length(each.strip(BLANKS)) for each in value.split(b",")]
-        length = lengths[0]
-        if length is None or any(each != length for each in lengths) or self.length not in (None, length):
-            raise self.fail(at, "invalid content-length")
-        if self.length is not None:
-            return None
-        self.length = length
-        return value.rpartition(b",")[2].strip(BLANKS)
-
-    def transfer_encoding(self, value: bytes, at: int) -> bytes:
-        self.encoded = True
-        codings = value.split(b",")
-        if len(codings) > 1 and not codings[-1].strip(BLANKS):
-            codings.pop()
-        for coding in codings if value else ():
-            self._coding(coding.strip(BLANKS).lower(), at)
-        return value
-
-    def _coding(self, coding: bytes, at: int) -> None:
-        if coding == b"chunked":
-            if self.chunked:
-                raise self.fail(at, "chunked twice")
-            self.chunked = True
-            return
-        if self.chunked and self.request:
-            raise self.fail(at, "chunked is not the last transfer-encoding")
-        self.other_codings = True
-
-    def connection(self, value: bytes, _at: int) -> bytes | None:
-        kept, words = clean_connection(value)
-        self.close |= b"close" in words
-        self.keep |= b"keep-alive" in words
-        self.upgrade |= b"upgrade" in words
-        return kept or None
-
-    def host(self, value: bytes, at: int) -> bytes | None:
-        if not self.request:
-            return value
-        if self.host_at < 0:
-            self.host_at = at
-            return value
-        first = self.headers.get(b"host")
-        if first is None or first.lower() != value.lower():
-            raise self.fail(at, "hosts differ")
-        return None
-
-
-UNDERSTAND = {
-    b"content-length": Fields.content_length,
-    b"transfer-encoding": Fields.transfer_encoding,
-    b"connection": Fields.connection,
-    b"host": Fields.host,
-}
-
-
-def parse_length(text: bytes) -> int | None:
-    """One content-length. HAProxy's check lets some numbers beyond 63 bits wrap; here every number that it accepts has its meaning modulo 2^64."""
-    if not text.isdigit() or not text.isascii():
-        return None
-    value = 0
-    for byte in text:
-        tens = value * 10
-        if tens >= 1 << 64:
-            return None
-        value = tens + byte - 0x30
-        if _signed(value) < _signed(tens):
-            return None
-        value &= (1 << 64) - 1
-    return value
-
-
-def _signed(value: int) -> int:
-    """The low 64 bits of `value` as a signed number."""
-    value &= (1 << 64) - 1
-    return value - (1 << 64) if value >> 63 else value
-
-
-def clean_connection(value: bytes) -> tuple[bytes, set[bytes]]:
-    """A `connection` field without its `close` and `keep-alive`, and all its words in lower case.
-
-    What precedes the first removed word stays byte for byte; what follows is joined with bare commas, as HAProxy does when it edits in place.
-    """
-    words, kept, at = set[bytes](), b"", 0
-    while at < len(value):
-        comma = value.find(b",", at)
-        end = len(value) if comma < 0 else comma
-        word = value[at:end].strip(BLANKS)
-        words.add(word.lower())
-        if word.lower() not in (b"close", b"keep-alive"):
-            if at == 0 or (len(kept) == at - 1 and value.startswith(kept)):
-                kept = value[:end]
-            else:
-                kept = kept + b"," + word if kept else word
-        at = end + 1
-    return kept, words
 
 
 class Reader:
@@ -224,9 +102,9 @@ class Reader:
         if not self.end_of_line():
             raise self.fail(at, why)
 
-    def fields(self) -> Fields:
-        """All header fields and the empty line."""
-        fields = Fields(self.request)
+    def fields(self, trailers: bool = False) -> Fields:
+        """All header fields (or trailers) and the empty line."""
+        fields = Fields(self.request, trailers)
         count = 0
         while not self.end_of_line():
             name = self.name()

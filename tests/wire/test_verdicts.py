@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from odd_requests import ODD_REQUESTS
+from odd_responses import ODD_RESPONSES
+from rig import HAPROXY, Rig
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from odd_requests import ODD_REQUESTS  # noqa: E402
-from odd_responses import ODD_RESPONSES  # noqa: E402
-from rig import HAPROXY, Rig  # noqa: E402
-
-from pylb.base.errors import BadMessage  # noqa: E402
-from pylb.wire.h1 import H2_PREFACE, Limits, forced_close, outgoing_request_head, outgoing_response_head, read_request, read_response  # noqa: E402
+from pylb.base.errors import BadMessage
+from pylb.wire.h1 import H2_PREFACE, Limits, forced_close, outgoing_request_head, outgoing_response_head, read_request, read_response
 
 pytestmark = pytest.mark.skipif(not os.access(HAPROXY, os.X_OK), reason="haproxy is not installed")
 LIMITS = Limits()
