@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, IntFlag
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, Union
+from typing import Any
 
 
 class Type(Enum):
@@ -38,7 +38,7 @@ class Method(bytes):
     __slots__ = ()
 
 
-Value = Union[bool, int, IPv4Address, IPv6Address, bytes]
+Value = bool | int | IPv4Address | IPv6Address | bytes
 
 
 class Phase(IntFlag):
