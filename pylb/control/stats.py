@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pylb.proxy.counters import clear_all, clear_highest
 from pylb.proxy.fields import FIELDS, MODULE_COLUMNS, OBJECT_NAMES, POSITIONS, Row, Value
 from pylb.proxy.info import InfoLine, read_info
 from pylb.proxy.proxy import Backend, Frontend
 from pylb.proxy.readings import View, backend_row, frontend_row, listener_rows, server_row
+from pylb.proxy.server import Server
 
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
@@ -35,6 +37,10 @@ class Filter:
     own_scope: tuple[str, ...] = ()  # `stats scope`: names of proxies; empty: all
     legends: bool = True
 
+    def view(self, now: float) -> View:
+        """How to look at the objects."""
+        return View(now, self.legends, self.up or self.no_maintenance)
+
     def wants(self, face: Frontend | Backend) -> bool:
         """Is this proxy to be shown at all?"""
         if self.proxy_id not in (-1, face.id) or not face.id or face.stopped and face.settings.disabled:
@@ -47,7 +53,7 @@ class Filter:
 def rows(process: Process, want: Filter) -> Iterator[Row]:
     """The rows in HAProxy's order, read as they are asked for."""
     for face in faces(process, want):
-        view = View(process.clock.now(), want.legends)
+        view = want.view(process.clock.now())
         yield from frontend_rows(face, want, view) if isinstance(face, Frontend) else backend_rows(face, want, view)
 
 
@@ -82,6 +88,18 @@ def is_shown(status: str, want: Filter) -> bool:
     if want.up and (maintenance or status.startswith("DOWN")):
         return False
     return not (want.no_maintenance and maintenance)
+
+
+def clear_counters(process: Process, everything: bool = False) -> None:
+    """`clear counters [all]`: greatest values, or every total; what goes on now stays."""
+    clear = clear_all if everything else clear_highest
+    for face in process.proxies:
+        parts = face.listeners if isinstance(face, Frontend) else face.servers
+        for thing in (face, *parts):
+            clear(thing.counters)
+            if isinstance(thing, (Backend, Server)):
+                thing.queue.peak = 0
+    clear_highest(process.counters)
 
 
 # -- CSV
@@ -139,25 +157,9 @@ def json_tags(tags: str) -> str:
 
 
 def json_value(kind: str, value: int | float | str) -> str:
-    """A value with its type."""
-    text = f'"{json_escape(value)}"' if isinstance(value, str) else number_text(value)
+    """A value with its type. Texts are not escaped: HAProxy does not either, and says the same of a quoted agent message."""
+    text = f'"{value}"' if isinstance(value, str) else number_text(value)
     return f'{{"type":"{kind}","value":{text}}}'
-
-
-def json_escape(text: str) -> str:
-    """HAProxy escapes what JSON insists on, and the slash never."""
-    out = []
-    for character in text:
-        if character in '"\\':
-            out.append("\\" + character)
-        elif character in JSON_CONTROLS:
-            out.append(JSON_CONTROLS[character])
-        else:
-            out.append(f"\\u{ord(character):04x}" if ord(character) < 0x20 else character)
-    return "".join(out)
-
-
-JSON_CONTROLS: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 
 def number_text(value: int | float) -> str:

@@ -11,23 +11,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pylb.proxy.balance.base import WEIGHT_SCALE
+from pylb.proxy import weights
 from pylb.proxy.fields import FIELDS, HTTP_ONLY, INDEX, TYPE_NUMBERS, Row, Value, empty_values
+from pylb.proxy.health import FIRST_WITH_CODE, STATUSES, Health
 
 if TYPE_CHECKING:
     from pylb.base.address import Address
     from pylb.proxy.listener import Listener
     from pylb.proxy.proxy import Backend, Frontend
-
-Server = Any
+    from pylb.proxy.server import Server
 
 
 @dataclass(slots=True)
 class View:
-    """When one looks (the loop's seconds), and whether addresses, cookies and algorithms may be seen."""
+    """When one looks (the loop's seconds), and what may be seen: `legends` are addresses, cookies and algorithms."""
 
     now: float
     legends: bool = True
+    counts: bool = False  # the status of backends tells how many of their servers are up: where servers are left out
 
     def since(self, moment: float) -> int:
         """Whole seconds, as HAProxy subtracts them."""
@@ -35,29 +36,6 @@ class View:
 
 
 Reading = Callable[[Any, View], Value]
-
-CHECK_DESCRIPTIONS: Final = {
-    "UNK": "Unknown",
-    "INI": "Initializing",
-    "HANA": "Health analyze",
-    "SOCKERR": "Socket error",
-    "L4OK": "Layer4 check passed",
-    "L4TOUT": "Layer4 timeout",
-    "L4CON": "Layer4 connection problem",
-    "L6OK": "Layer6 check passed",
-    "L6TOUT": "Layer6 timeout",
-    "L6RSP": "Layer6 invalid response",
-    "L7TOUT": "Layer7 timeout",
-    "L7RSP": "Layer7 invalid response",
-    "L7OK": "Layer7 check passed",
-    "L7OKC": "Layer7 check conditionally passed",
-    "L7STS": "Layer7 wrong status",
-    "PROCERR": "External check error",
-    "PROCTOUT": "External check timeout",
-    "PROCOK": "External check passed",
-}
-
-CODED: Final = frozenset({"L7OK", "L7OKC", "L7STS", "PROCERR", "PROCTOUT", "PROCOK"})  # results that come with a code
 
 # -- readings several kinds share
 
@@ -101,7 +79,7 @@ def address_text(address: Address | None) -> str | None:
 
 def whole(effective_weight: int) -> int:
     """A weight of the balancer in the user's units, rounded up."""
-    return -(-effective_weight // WEIGHT_SCALE)
+    return -(-effective_weight // weights.FULL)
 
 
 # -- listeners
@@ -120,9 +98,13 @@ def sharing(backend: Backend) -> list[Server]:
     """The servers that share the load now: the usable active ones, else the first usable backup or all of them."""
     usable = [server for server in backend.servers if server.usable]
     active = [server for server in usable if not server.backup]
-    if active:
-        return active
-    return usable if "allbackups" in backend.settings.options else usable[:1]
+    return active or (usable if backend.settings.has("allbackups") else usable[:1])
+
+
+def backend_status(backend: Backend, view: View) -> str:
+    """UP or DOWN; where servers are left out, with how many are not stopped and how many there are."""
+    running = sum(not server.is_stopped for server in backend.servers)
+    return f"{backend.state_text} ({running}/{len(backend.servers)})" if view.counts else backend.state_text
 
 
 def backend_downtime(backend: Backend, view: View) -> int | None:
@@ -151,12 +133,12 @@ def algorithm(backend: Backend, view: View) -> str | None:
 
 def checks_of(server: Server) -> bool:
     """Is a health check configured?"""
-    return bool(server.settings.check.enabled)
+    return server.check.configured
 
 
 def agents_of(server: Server) -> bool:
     """Is an agent check configured?"""
-    return bool(server.settings.agent.enabled)
+    return server.agent.configured
 
 
 def when_checked(reading: Reading) -> Reading:
@@ -177,41 +159,33 @@ def server_cookie(server: Server, view: View) -> str | None:
     return server.cookie.decode("latin-1") if view.legends and server.cookie else None
 
 
-def probe(which: str, reading: Reading) -> Reading:
+def probe(which: str, reading: Callable[[Health], Value]) -> Reading:
     """A fact of the check or the agent, while it runs."""
 
     def read(server: Server, view: View) -> Value:
-        checker = getattr(server, which)
-        return reading(checker, view) if checker.enabled and not checker.paused else None
+        checker: Health = getattr(server, which)
+        return reading(checker) if checker.enabled and not checker.paused else None
 
     return read
 
 
-def probe_status(checker: Any, view: View) -> str:
-    return ("* " if checker.running else "") + str(checker.status)
+def probe_code(checker: Health) -> int | None:
+    return checker.code if STATUSES[checker.status][0] >= FIRST_WITH_CODE else None
 
 
-def probe_code(checker: Any, view: View) -> int | None:
-    code: int | None = checker.code
-    return code if checker.status in CODED else None
+def probe_duration(checker: Health) -> int | None:
+    """Milliseconds; an unknown duration is -1, which HAProxy shows as the greatest number."""
+    return None if checker.status in ("UNK", "INI") else checker.duration % 2**64
 
 
-def probe_duration(checker: Any, view: View) -> int | None:
-    return None if checker.status in ("UNK", "INI") else int(checker.duration)
-
-
-def probe_health(checker: Any, view: View) -> int:
-    return int(checker.health)
-
-
-PROBE: Final[dict[str, Reading]] = {
-    "status": probe_status,
+PROBE: Final[dict[str, Callable[[Health], Value]]] = {
+    "status": lambda checker: ("* " if checker.running else "") + checker.status,
     "code": probe_code,
     "duration": probe_duration,
-    "desc": lambda checker, view: CHECK_DESCRIPTIONS[checker.status],
-    "rise": lambda checker, view: int(checker.rise),
-    "fall": lambda checker, view: int(checker.fall),
-    "health": probe_health,
+    "desc": lambda checker: STATUSES[checker.status][1],
+    "rise": lambda checker: checker.rise,
+    "fall": lambda checker: checker.fall,
+    "health": lambda checker: checker.health,
 }
 
 RATES: Final[dict[str, Reading]] = {"rate": rate("rate"), "rate_max": highest("rate")}
@@ -221,6 +195,7 @@ TRAFFIC: Final[dict[str, Reading]] = {
     **{name: average(name) for name in ("qtime", "ctime", "rtime", "ttime")},
     **{f"{name}_max": highest(name) for name in ("qtime", "ctime", "rtime", "ttime")},
     "qcur": lambda thing, view: len(thing.queue),
+    "qmax": lambda thing, view: int(thing.queue.peak),
     "lastchg": lambda thing, view: view.since(thing.last_change),
     "lastsess": last_session,
 }
@@ -260,15 +235,15 @@ SPECIAL: Final[dict[str, dict[str, Reading]]] = {
         "hanafail": lambda server, view: server.counters.hanafail if server.settings.observe != "none" else None,
         "srv_icur": lambda server, view: server.counters.idle_conn_cur + server.counters.safe_conn_cur,
         "src_ilim": lambda server, view: None if server.settings.pool_max_conn < 0 else server.settings.pool_max_conn,
-        "last_chk": probe("check", lambda checker, view: str(checker.text)),
-        "last_agt": probe("agent", lambda checker, view: str(checker.text)),
+        "last_chk": probe("check", lambda checker: checker.text),
+        "last_agt": probe("agent", lambda checker: checker.text),
         **{f"check_{name}": probe("check", reading) for name, reading in PROBE.items()},
         **{f"agent_{name}": probe("agent", reading) for name, reading in PROBE.items()},
     },
     "B": {
         **TRAFFIC,
         "slim": lambda backend, view: int(backend.full_connections),
-        "status": lambda backend, view: backend.state_text,
+        "status": backend_status,
         "weight": lambda backend, view: whole(backend.balancer.total_weight) if backend.balancer is not None else 0,
         "uweight": lambda backend, view: sum(server.uweight for server in sharing(backend)),
         "act": lambda backend, view: backend.balancer.active if backend.balancer is not None else 0,
