@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pylb.base.registry import Registry
+from pylb.config import model
 
 if TYPE_CHECKING:
     from pylb.proxy.server import Server
@@ -33,12 +34,14 @@ WEIGHT_LIMIT: Final = 256 * WEIGHT_SCALE  # the greatest effective weight
 class Balancer:
     """The base of every algorithm: counts of usable servers and the choice between active and backup."""
 
-    dynamic: ClassVar[bool] = True  # weights may change while running
+    dynamic: bool = True  # weights may change while running
+    is_round_robin: ClassVar[bool] = False  # no server is better than another for a stream, so a retry may take any
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend
         self.servers: list[Server] = backend.servers  # shared: `add server` and `del server` change it
         self.all_backups: bool = "allbackups" in backend.settings.options
+        self.settings: model.Balance = backend.settings.balance or model.Balance()
         self.active = 0
         self.backups = 0
         self.first_backup: Server | None = None  # the backup that serves alone, once no active server is usable
@@ -60,6 +63,8 @@ class Balancer:
             sharing = backups if self.all_backups else backups[:1]
         self.total_weight = sum(server.eweight for server in sharing)
         self.alone = sharing[0] if len(sharing) == 1 else None
+        backend = self.backend
+        backend.active, backend.backup, backend.total_weight = self.active, self.backups, self.total_weight
 
     def pick(self, stream: Any, avoid: Server | None = None) -> Server | Full | None:
         """The server for this stream; None: no usable server. `avoid` is taken only when there is no other."""
@@ -76,9 +81,6 @@ class Balancer:
     def dropped(self, server: Server) -> None:
         """A slot of the server was given back; `server.served` no longer counts it."""
         self.served -= 1
-
-    def requeued(self, server: Server) -> None:
-        """The length of the server's queue changed."""
 
     def crowded(self) -> bool:
         """Do streams wait in the backend's queue? Then no server has a free slot, whatever the order they would be asked in."""

@@ -23,9 +23,9 @@ class Hashed(Balancer):
     dynamic = False  # of the class: `hash-type consistent` makes an instance dynamic
 
     def __init__(self, backend: Any) -> None:
-        settings = backend.settings.balance
         super().__init__(backend)
-        self.dynamic = settings.hash_method == "consistent"  # type: ignore[misc]
+        settings = self.settings
+        self.dynamic = settings.hash_method == "consistent"
         self.table: MapTable | Ring = Ring(self) if self.dynamic else MapTable(self)
         self.hash = FUNCTIONS[settings.hash_function]
         self.avalanche: bool = settings.avalanche

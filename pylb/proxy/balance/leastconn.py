@@ -2,7 +2,7 @@
 
 Servers are kept in the order of their load, the slots taken plus the streams queued for them, divided by weight; an idle server has load 0 whatever its
 weight. Among equals the order is first-in first, and a server whose load moved goes behind its equals: that is the documented round robin within
-groups of the same load.
+groups of the same load. A stream that joins or leaves a queue changes the load, but the rank only with the next slot taken or given back.
 """
 
 from __future__ import annotations
@@ -59,10 +59,6 @@ class LeastConnections(Balancer):
 
     def dropped(self, server: Server) -> None:
         self.served -= 1
-        if server in self.entries:
-            self.move(server)
-
-    def requeued(self, server: Server) -> None:
         if server in self.entries:
             self.move(server)
 

@@ -19,7 +19,7 @@ class Random(Balancer):
     def __init__(self, backend: Any) -> None:
         super().__init__(backend)
         self.ring = Ring(self)
-        self.draws: int = backend.settings.balance.arguments.get("draws") or 2
+        self.draws: int = self.settings.arguments.get("random") or 2
 
     def pick(self, stream: Any, avoid: Server | None = None) -> Server | Full | None:
         if not self.total_weight:

@@ -169,6 +169,8 @@ class Turns:
 class RoundRobin(Balancer):
     """Each server in turn, by weight; weights may change at any time."""
 
+    is_round_robin = True
+
     def __init__(self, backend: Any) -> None:
         super().__init__(backend)
         self.turns = (Turns(), Turns())  # actives, backups

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class StaticRoundRobin(Balancer):
     """Each server in turn, by configured weight."""
 
+    is_round_robin = True
     dynamic = False
 
     def __init__(self, backend: Any) -> None:

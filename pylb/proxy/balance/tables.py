@@ -130,7 +130,7 @@ class Ring:
 
     def __init__(self, balancer: Balancer) -> None:
         self.balancer = balancer
-        self.factor = balancer.backend.settings.balance.balance_factor
+        self.factor = balancer.settings.balance_factor
         self.places: dict[Server, list[int]] = {}  # the hashed places of each server, computed as far as its weight ever needed
         self.circles = (Circle(), Circle())
         self.turn: tuple[Circle, int] | None = None  # the place where the last turn ended

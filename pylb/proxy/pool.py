@@ -1,0 +1,127 @@
+"""Idle connections to one server, and who may have them: `http-reuse`, `pool-max-conn`, `pool-purge-delay`, `max-reuse`.
+
+A connection that finished a request lies here until a stream takes it, the server closes it, or the purge does. One that has been reused before is
+*safe*: the server is known to keep connections; the others are merely *idle*. A session's first request must not meet a connection that dies under it,
+so under `safe` it gets none, under `aggressive` only safe ones, under `always` any; later requests of a session may have any. Under `never`, and where a
+connection's properties depend on the client (SNI, PROXY header, source address), connections stay with the session that opened them.
+
+Connections are opaque: the pool asks them for `requests`, `source_session` and `close()`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pylb.proxy.server import Server
+
+
+class Pool:
+    """The idle connections of one server, oldest first."""
+
+    __slots__ = ("estimate", "highest_used", "idle", "limit", "mode", "private", "reuse_limit", "safe", "server")
+
+    def __init__(self, server: Server) -> None:
+        settings = server.settings
+        self.server = server
+        self.mode = server.backend.settings.http_reuse
+        if settings.sni is not None or settings.send_proxy or settings.source is not None:
+            self.mode = "never"
+        self.limit = 0 if settings.pool_purge_delay == 0 else settings.pool_max_conn  # negative: none
+        self.reuse_limit = settings.max_reuse
+        self.idle: dict[Any, None] = {}
+        self.safe: dict[Any, None] = {}
+        self.private: dict[Any, list[Any]] = {}  # by session
+        self.highest_used = 0  # connections in use at once since the last purge
+        self.estimate = 0  # how many the load is thought to need
+
+    def __len__(self) -> int:
+        return len(self.idle) + len(self.safe)
+
+    def __repr__(self) -> str:
+        return f"Pool({len(self.idle)} idle, {len(self.safe)} safe)"
+
+    def get(self, stream: Any) -> Any:
+        """Take a connection this stream may have; None: it must open one."""
+        self.note_use()
+        session = stream.session
+        own = self.private.get(session)
+        if own:
+            connection = own.pop()
+            if not own:
+                del self.private[session]
+            return connection
+        mode = self.mode
+        if mode == "never":
+            return None
+        first = session.requests <= 1
+        if self.idle and (mode == "always" or not first):
+            return self.take_from(self.idle)
+        if self.safe and (mode in ("always", "aggressive") or not first):
+            return self.take_from(self.safe)
+        return None
+
+    def take_from(self, group: dict[Any, None]) -> Any:
+        connection = next(iter(group))
+        self.remove(connection)
+        return connection
+
+    def put(self, connection: Any) -> None:
+        """A connection has nothing to do; it is kept, or closed where a limit says so."""
+        self.note_use()
+        if 0 <= self.reuse_limit < connection.requests or 0 <= self.limit <= len(self):
+            connection.close()
+        elif self.mode == "never":
+            self.private.setdefault(connection.source_session, []).append(connection)
+        elif connection.requests > 1:
+            self.safe[connection] = None
+            self.server.counters.safe_conn_cur += 1
+        else:
+            self.idle[connection] = None
+            self.server.counters.idle_conn_cur += 1
+
+    def remove(self, connection: Any) -> None:
+        """Forget a connection that was taken or has died; harmless when it is not here."""
+        if connection in self.idle:
+            del self.idle[connection]
+            self.server.counters.idle_conn_cur -= 1
+        elif connection in self.safe:
+            del self.safe[connection]
+            self.server.counters.safe_conn_cur -= 1
+        elif self.private:
+            own = self.private.get(connection.source_session, [])
+            if connection in own:
+                own.remove(connection)
+                if not own:
+                    del self.private[connection.source_session]
+
+    def session_ended(self, session: Any) -> None:
+        """Nobody else may use what a session kept for itself."""
+        for connection in self.private.pop(session, ()):
+            connection.close()
+
+    def note_use(self) -> None:
+        """Remember how many connections are used at once; what the load needs is estimated from it."""
+        used = self.server.counters.used_conn_cur
+        self.highest_used = max(self.highest_used, used)
+
+    def purge(self) -> list[Any]:
+        """Every `pool-purge-delay`: take out half of the connections the load has not needed lately; the caller closes them."""
+        counters = self.server.counters
+        used = counters.used_conn_cur
+        self.estimate = max((self.estimate + self.highest_used) // 2, self.highest_used)
+        counters.need_conn_est = self.estimate
+        self.highest_used = used
+        spare = len(self) + used - self.estimate
+        purged = []
+        for _ in range(min(len(self), (spare + 1) // 2)):
+            purged.append(self.take_from(self.idle or self.safe))
+        return purged
+
+    def clear(self) -> list[Any]:
+        """Take out everything: the server went into maintenance or is deleted; the caller closes them."""
+        connections = [*self.idle, *self.safe, *(connection for own in self.private.values() for connection in own)]
+        self.private.clear()
+        for connection in connections:
+            self.remove(connection)
+        return connections
