@@ -18,7 +18,8 @@ from pylb.stream.dial import Dialer
 from pylb.stream.session import Acceptor
 from pylb.tasks.logger import Loggers
 from pylb.wire.h1 import Limits
-from pylb.wire.tls import TlsContext
+from pylb.wire.certs import CertificateStore
+from pylb.wire.tls_context import TlsContext
 
 DEFAULT_TCP_FORMAT = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq"
 
@@ -54,7 +55,7 @@ def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
     for number, bind in enumerate(settings.binds, 1):
         listener = Listener(frontend, bind, number)
         if bind.tls is not None:
-            listener.tls = TlsContext.for_bind(bind.tls)
+            listener.tls = TlsContext.for_bind(bind.tls, store_of(process), crt_base=process.config.global_.crt_base)
         frontend.listeners.append(listener)
     return frontend
 
@@ -65,14 +66,24 @@ def make_backend(process: Process, settings: model.Proxy) -> Backend:
     process.backends[settings.name] = backend
     process.proxies.append(backend)
     backend.limits = limits(process.config.global_, "accept-invalid-http-response" in settings.options)
-    for one in settings.servers:
-        server = Server(backend, one, process.clock.now())
-        server.dialer = Dialer(server)
+    for number, one in enumerate(settings.servers, 1):
+        server = Server(backend, one, one.id or number, process.clock.now())
+        server.connect = Dialer(server, store_of(process)).connect
         backend.servers.append(server)
         backend.servers_by_name[one.name] = server
-    algorithm = settings.balance or model.Balance()
-    backend.balancer = balance.make(backend, algorithm)
+    settings.balance = settings.balance or model.Balance()
+    entry = balance.balancer.get(settings.balance.algorithm)
+    assert entry is not None
+    backend.balancer = entry.function(backend)
     return backend
+
+
+def store_of(process: Process) -> CertificateStore:
+    """What was loaded of certificates while the configuration was read."""
+    config = process.config
+    if config.certificates is None:
+        config.certificates = CertificateStore()
+    return config.certificates
 
 
 def limits(settings: model.Global, accept_invalid: bool) -> Limits:

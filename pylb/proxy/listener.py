@@ -38,11 +38,12 @@ class Listener:
     def opened(self) -> None:
         """A connection was accepted here: count it, and pause whoever reached a limit."""
         process, frontend, counters = self.frontend.process, self.frontend, self.counters
-        process.opened()
+        now = process.clock.now()
+        process.opened(now)
         counters.scur += 1
         if counters.scur > counters.smax:
             counters.smax = counters.scur
-        frontend.counters.open_connection(process.clock.now())
+        frontend.counters.open_connection(now)
         if frontend.maxconn and frontend.counters.scur >= frontend.maxconn:
             for listener in frontend.listeners:
                 listener.pause()
@@ -66,6 +67,16 @@ class Listener:
             self.listening.pause()
             if self.frontend.process.connections >= self.frontend.process.maxconn > 0:
                 self.frontend.process.waiting.append(self)
+
+    def set_paused(self, paused: bool) -> None:
+        """By command or signal, whatever the limits say."""
+        self.paused_by_hand = paused
+        if self.listening is None:
+            return
+        if paused:
+            self.listening.pause()
+        elif not self.waiting:
+            self.listening.resume()
 
     def resume_if_allowed(self) -> None:
         """Accept again unless another limit still holds."""

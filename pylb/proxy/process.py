@@ -49,18 +49,24 @@ class Process:
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
         self.next_unique_id = 0
+        self.captured = 0  # invalid messages so far
         self.message: Callable[[int, str], None] = _drop
         self.log: Callable[[int, str], None] = _drop
         self.startup_logs = ""
         self.on_idle: Callable[[], None] | None = None  # called when a stopping process has lost its last connection
 
-    def opened(self) -> None:
+    def opened(self, now: float) -> None:
         """A client connection was accepted."""
         self.connections += 1
+        counters = self.counters
+        counters.connections += 1
+        counters.connections_total += 1
+        counters.conn_rate.tick(now)
 
     def closed(self) -> None:
         """A client connection ended: let one paused listener accept again, or report that a stopping process is idle."""
         self.connections -= 1
+        self.counters.connections -= 1
         if self.waiting and self.connections < self.maxconn:
             self.waiting.pop(0).resume_if_allowed()
         if self.stopping and not self.connections and self.on_idle is not None:

@@ -9,15 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER
 from pylb.config import model
-from pylb.proxy.counters import BackendCounters, FrontendCounters
+from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters
+from pylb.proxy.errors import ErrorCapture
 from pylb.proxy.queue import Queue
+from pylb.wire.h1 import Limits
 
 if TYPE_CHECKING:
     from pylb.proxy.listener import Listener
     from pylb.proxy.process import Process
     from pylb.proxy.server import Server
+
+
+IN_TURN = frozenset(("roundrobin", "static-rr", "random"))  # algorithms that want no server in particular
+
+
+CONNECTION_MODES = ("http-keep-alive", "http-server-close", "httpclose")
+
+
+def stronger(one: str, other: str) -> str:
+    """Of two connection modes, of a frontend and a backend, the one that closes more."""
+    return max(one, other, key=CONNECTION_MODES.index)
 
 
 def seconds(milliseconds: int | None, otherwise: float = NEVER) -> float:
@@ -52,7 +66,20 @@ class Face:
         self.originalto = settings.originalto
         self.error_files = settings.error_files
         self.send_log: Callable[[int, str], None] | None = None  # to this proxy's `log` targets; None: there are none
-        self.errors: dict[str, Any] = {}  # the last invalid request and response (`show errors`)
+        self.limits = Limits()
+        self.invalid_request: ErrorCapture | None = None  # the last of each, for `show errors`
+        self.invalid_response: ErrorCapture | None = None
+
+
+    def capture_error(self, source: tuple[str, int], backend: Face | None, server: Server | None, data: bytes, bad: BadMessage) -> ErrorCapture:
+        """Keep an invalid message for `show errors`."""
+        process = self.process
+        capture = ErrorCapture(
+            process.captured, process.clock.wall(), source, (backend.name, backend.id) if backend is not None else ("<NONE>", -1),
+            (server.name, server.id) if server is not None else ("<NONE>", -1), data, bad.position, bad.why,
+        )  # fmt: skip
+        process.captured += 1
+        return capture
 
 
 class Frontend(Face):
@@ -84,9 +111,36 @@ class Frontend(Face):
         self.logs_normal = "dontlog-normal" not in settings.options
         self.log_separate_errors = "log-separate-errors" in settings.options
         self.log_asap = "logasap" in settings.options
+        self.log_line: Callable[[Any], str] | None = None  # the compiled log format; None: nothing is logged
+        self.keeps_request_line = False  # the log shows the request line as it came
+        self.unique_id_header = settings.unique_id_header
+        self.unique_id_format = settings.unique_id_format
+        self.connection_modes = {mode: stronger(settings.connection_mode, mode) for mode in CONNECTION_MODES}
 
     def __repr__(self) -> str:
         return f"Frontend({self.name!r} {self.counters.scur}/{self.maxconn})"
+
+    def count(self, listener: Listener, backend: Backend | None, server: Server | None, name: str) -> None:
+        """Add one to the counter `name` on every object that has it."""
+        holders = {"frontend": self, "listener": listener, "backend": backend, "server": server}
+        for kind in COUNTED_ON[name]:
+            holder: Any = holders[kind]
+            if holder is not None:
+                setattr(holder.counters, name, getattr(holder.counters, name) + 1)
+
+    def count_refused(self, listener: Listener, name: str) -> None:
+        """A connection was refused by `tcp-request connection` (dcon) or `session` (dses) rules."""
+        self.count(listener, None, None, name)
+
+    def pause(self) -> None:
+        """Leave new connections in the kernel's queue."""
+        for listener in self.listeners:
+            listener.set_paused(True)
+
+    def resume(self) -> None:
+        """Accept again."""
+        for listener in self.listeners:
+            listener.set_paused(False)
 
     @property
     def state_text(self) -> str:
@@ -105,8 +159,6 @@ class Backend(Face):
         self.balancer: Any = None  # set when the servers exist
         self.queue = Queue()
         self.server_rules = tuple(settings.server_rules)
-        self.active = self.backup = 0  # usable servers of each kind
-        self.total_weight = 0
         self.last_change = process.clock.now()
         self.down_time = 0.0
         self.retries = settings.retries
@@ -120,14 +172,14 @@ class Backend(Face):
         self.timeout_connect = seconds(timeouts.connect)
         self.timeout_queue = seconds(timeouts.queue, self.timeout_connect)
         self.timeout_check = seconds(timeouts.check)
-        self.alone = settings.kind == "listen"
+        self.serves_in_turn = settings.balance is None or settings.balance.algorithm in IN_TURN
 
     def __repr__(self) -> str:
-        return f"Backend({self.name!r} {self.active}+{self.backup} of {len(self.servers)} q{len(self.queue)})"
+        return f"Backend({self.name!r} {self.balancer and self.balancer.active} of {len(self.servers)} q{len(self.queue)})"
 
     @property
     def state_text(self) -> str:
         """As `show stat` says it: UP while a server is usable or there are none to lose, DOWN otherwise, STOP when stopped."""
         if self.stopped:
             return "STOP"
-        return "UP" if self.total_weight or not self.servers else "DOWN"
+        return "UP" if self.balancer.total_weight or not self.servers else "DOWN"

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pylb.stream import connect, response as response_steps
+from pylb.stream import connect
+from pylb.stream import response as response_steps
 from pylb.wire.message import Response
 
 if TYPE_CHECKING:

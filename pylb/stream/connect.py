@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
-from pylb.proxy.balance import ALL_FULL
+from pylb.proxy.balance import Full
 from pylb.stream.verdict import Stop
 from pylb.wire.headers import Headers
 
@@ -31,9 +31,9 @@ async def assign(stream: Any) -> None:
     if server is None:
         backend.counters.econ += 1
         raise Stop("S", "C", 503)
-    if server is ALL_FULL:
+    if isinstance(server, Full):
         await wait_in_queue(stream, backend, None)
-    elif server.is_full():
+    elif server.full():
         await wait_in_queue(stream, backend, server)
     else:
         take(stream, server)
@@ -56,8 +56,11 @@ def take(stream: Any, server: Server) -> None:
     stream.server = server
     stream.server_slot = True
     server.take(stream)
+    server.counters.lbtot += 1
     stream.backend.counters.lbtot += 1
-    stream.backend.counters.rate  # noqa: B018
+    now = stream.process.clock.now()
+    server.counters.session_started(now)
+    stream.backend.counters.lastsess = now
 
 
 async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) -> None:
@@ -65,12 +68,13 @@ async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) ->
     queue = backend.queue if server is None else server.queue
     queue_of = backend if server is None else server
     stream.server = server
-    place = stream.place = queue.push(stream)
-    stream.queue_ahead = place.ahead
+    clock = stream.process.clock
+    place = stream.place = queue.push(stream, (stream.priority_class, clock.now() + stream.priority_offset / 1000))
+    stream.queue_ahead = (place.ahead, 0) if server is not None else (0, place.ahead)
     queue_of.counters.queued()
     stream.step_expire = stream.process.clock.now() + backend.timeout_queue
     try:
-        await stream.wait("Q", lambda: stream.server_slot)
+        await stream.wait("Q", lambda: stream.server_slot or place.queue is None)
     except Stop as stop:
         stream.server = None
         if stop.who in ("s", "S"):
@@ -82,7 +86,9 @@ async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) ->
         if not stream.server_slot:
             queue.leave(place)
         stream.place = None
-    stream.time_queue = stream.ms_since(stream.idle_from)
+    if not stream.server_slot:  # thrown out of a server's queue: choose again
+        stream.server = None
+        await assign(stream)
 
 
 def serve_queues(server: Server) -> None:
@@ -103,8 +109,6 @@ def release(stream: Any) -> None:
     back, stream.back = stream.back, None
     if back is not None:
         back.detach(stream.keep_server and stream.response_complete and stream.request_complete and not stream.tunnel)
-        if stream.server is not None:
-            stream.server.counters.used_conn_cur -= 1
     drop_slot(stream)
     if stream.backend is not None:
         stream.backend.counters.leave()
@@ -123,7 +127,6 @@ def give_back(stream: Any) -> None:
     back, stream.back = stream.back, None
     if back is not None:
         back.kill()
-        stream.server.counters.used_conn_cur -= 1
     drop_slot(stream)
     stream.server = None
 
@@ -174,7 +177,7 @@ async def attempt(stream: Any, server: Server) -> None:
 
 def connected(stream: Any) -> None:
     """A connection is there."""
-    stream.server.counters.used_conn_cur += 1
+    stream.server.connection_made()
     stream.time_connect = stream.ms_since(stream.idle_from)
 
 
@@ -217,7 +220,7 @@ def may_redispatch(stream: Any, backend: Backend) -> bool:
     if not after or stream.persistent:
         return False
     left = backend.retries - stream.retried
-    if backend.balancer.is_round_robin and backend.active > 1:
+    if backend.serves_in_turn and backend.balancer.active > 1:
         return True
     return stream.retried % after == 0 if after > 0 else left % -after == 0
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.net import Connecting, ConnectOptions, Keepalive
 from pylb.stream.mux_h1 import ServerH1
 from pylb.stream.mux_tcp import ServerTcp
 from pylb.stream.tls_layer import TlsLayer
-from pylb.wire.tls import Tls, TlsContext
+from pylb.wire.certs import CertificateStore
+from pylb.wire.tls import Tls
+from pylb.wire.tls_context import TlsContext
 
 if TYPE_CHECKING:
     from pylb.proxy.server import Server
@@ -21,10 +23,10 @@ class Dialer:
 
     __slots__ = ("_options", "_server", "_tls")
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, store: CertificateStore) -> None:
         settings, proxy = server.settings, server.backend.settings
         self._server = server
-        self._tls: TlsContext | None = TlsContext.for_server(settings.tls) if settings.tls is not None else None
+        self._tls: TlsContext | None = TlsContext.for_server(settings.tls, store) if settings.tls is not None else None
         self._options = ConnectOptions(
             keepalive=Keepalive() if "srvtcpka" in proxy.options or "tcpka" in proxy.options else None,
             tfo=settings.tfo,
@@ -36,7 +38,7 @@ class Dialer:
         """Begin to connect; the stream hears `on_connected` or `on_connect_failed`."""
         server, net = self._server, self._server.backend.process.net
         mux: ServerH1 | ServerTcp = ServerH1(stream, server) if server.backend.is_http else ServerTcp(stream, server)
-        endpoint = server.endpoint(stream)
+        endpoint = server.address.endpoint()
         if self._tls is None:
             return net.connect(endpoint, lambda: mux, stream.on_connect_failed, self._options)
         shake = Handshake(self._tls, mux, self.server_name(stream), stream.on_connect_failed)
@@ -59,7 +61,7 @@ class Handshake(asyncio.Protocol):
         self._layer: TlsLayer | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         tls = Tls.client(self._context, sni=self._name)
         layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost)
         transport.set_protocol(layer)

@@ -11,16 +11,16 @@ everything written in one event leaves in one `transport.write` (`flush`).
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER, Deadline
 from pylb.stream.stream import HttpStream
-from pylb.wire.body import BodyReader, chunk, last_chunk, reader_for
+from pylb.wire.body import BodyReader, CloseReader, chunk, last_chunk, reader_for
 from pylb.wire.h1 import Limits, outgoing_request_head, outgoing_response_head, read_request, read_response
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
-from pylb.wire.replies import error_reply
+from pylb.wire.replies import raw_error_reply
 
 if TYPE_CHECKING:
     from pylb.proxy.server import Server
@@ -85,7 +85,7 @@ class H1(asyncio.Protocol):
 class ClientH1(H1):
     """The client's side."""
 
-    __slots__ = ("at_eof", "deadline", "frontend", "gone", "idle_from", "limits", "session", "stream", "waits_for_head")
+    __slots__ = ("at_eof", "deadline", "frontend", "gone", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class ClientH1(H1):
         self.waits_for_head = False  # the first bytes of a request have come, the rest has not
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         self.transport = transport
         session, process = self.session, self.session.process
         transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
@@ -106,7 +106,7 @@ class ClientH1(H1):
         counters.h1_open_connections += 1
         counters.h1_total_connections += 1
         process.sessions.add(self)
-        self.idle_from = session.accepted + session.handshake_ms / 1000
+        self.idle_from = self.request_began = session.accepted + session.handshake_ms / 1000
         self.deadline = Deadline(process.loop, self.on_deadline)
         self.deadline.at = process.clock.now() + self.frontend.timeout_head
 
@@ -136,7 +136,9 @@ class ClientH1(H1):
             if not self.waits_for_head:
                 self.waits_for_head = True
                 self.session.requests += 1
-                self.begin_idle_end(now)
+                self.request_began = now
+                timeout = self.frontend.timeout_http_request
+                self.deadline.at = now + (timeout if timeout != NEVER else self.frontend.timeout_client)
             try:
                 got = read_request(self.buffer, self.limits)
             except BadMessage as bad:
@@ -153,20 +155,10 @@ class ClientH1(H1):
         if self.stream is None and self.at_eof and not self.gone:
             self.end_of_requests()
 
-    def begin_idle_end(self, now: float) -> None:
-        """The first byte of a request: from here on `timeout http-request` counts."""
-        self.first_byte_at(now)
-        timeout = self.frontend.timeout_http_request
-        self.deadline.at = now + timeout if timeout != NEVER else now + self.frontend.timeout_client
-
-    def first_byte_at(self, now: float) -> None:
-        self.session.accepted = self.idle_from
-        self.request_began = now
-
     def begin(self, request: Request, rest: bytes) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
         self.deadline.at = NEVER
-        self.reader = reader_for(request)
+        self.reader = None if request.framing is Framing.NONE else reader_for(request, self.limits)
         stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
         stream.corked = True
         if self.reader is None:
@@ -191,7 +183,7 @@ class ClientH1(H1):
         if payload:
             stream.on_request_data(payload)
         if finished:
-            trailers = getattr(self.reader, "trailers", NO_TRAILERS)
+            trailers = self.reader.trailers
             self.reader = None
             self.buffer = rest
             stream.on_request_end(trailers)
@@ -221,7 +213,8 @@ class ClientH1(H1):
     # -- requests that never became one
     def refuse(self, bad: BadMessage) -> None:
         """The head is not HTTP as HAProxy understands it."""
-        self.frontend.capture_error(self.session, self.buffer, bad)
+        frontend = self.frontend
+        frontend.invalid_request = frontend.capture_error(self.session.source, None, None, self.buffer, bad)
         self.count_bad_request()
         self.answer_and_close(bad.status, "P", "R")
 
@@ -237,15 +230,14 @@ class ClientH1(H1):
         self.waits_for_head = False
         counters = self.frontend.counters
         counters.hrsp_4xx += 1
-        self.out.append(self.frontend.error_files.get(status) or error_reply(status, early=True))
+        self.out.append(self.frontend.error_files.get(status) or raw_error_reply(status))
         self.log_without_stream(who, when, status)
         self.buffer = b""
         self.flush()
         self.transport.close()
 
     def log_without_stream(self, who: str, when: str, status: int) -> None:
-        began = getattr(self, "request_began", self.idle_from) if self.session.requests else self.idle_from
-        HttpStream.log_refused(self.session, self.idle_from, began, who, when, status)
+        HttpStream.log_refused(self.session, self.idle_from, max(self.request_began, self.idle_from), who, when, status)
 
     def end_of_requests(self) -> None:
         """The client will send nothing more and no request is being served."""
@@ -272,7 +264,7 @@ class ClientH1(H1):
             self.transport.close()
             return
         if not self.buffer and not self.frontend.logs_null:
-            self.out.append(self.frontend.error_files.get(408) or error_reply(408, early=True))
+            self.out.append(self.frontend.error_files.get(408) or raw_error_reply(408))
             self.flush()
             self.transport.close()
             return
@@ -320,6 +312,27 @@ class ClientH1(H1):
         if self.stream is None and self.buffer and not self.gone:
             self.read_requests()
 
+    def start_tunnel(self) -> None:
+        """Bytes pass as they are from here on; those that came early go first."""
+        self.reader = CloseReader()
+        self.chunked = False
+        early, self.buffer = self.buffer, b""
+        assert self.stream is not None
+        if early:
+            self.read_body(self.stream, early)
+        if self.at_eof:
+            self.stream.on_client_eof()
+
+    def abort_body(self, stream: HttpStream) -> None:
+        """The response cannot be completed: what was sent must not look whole."""
+        self.flush()
+        self.transport.close()
+
+    def stop_when_idle(self) -> None:
+        """The process is stopping: close now if no request is being served, else after it."""
+        if self.stream is None and not self.buffer:
+            self.transport.close()
+
     def kill(self) -> None:
         """End the connection with RST."""
         self.session.process.net.abort_with_reset(self.session.transport)
@@ -343,7 +356,7 @@ class ClientH1(H1):
 class ServerH1(H1):
     """The server's side: one connection to a server, with a stream or idle in the pool."""
 
-    __slots__ = ("established", "closing", "hold", "requests", "reusable", "server", "stream", "limits", "request_method", "process", "source_session", "pool_list")
+    __slots__ = ("closing", "established", "limits", "process", "request_method", "requests", "reusable", "server", "stream", "upgrade")
 
     def __init__(self, stream: HttpStream, server: Server) -> None:
         super().__init__()
@@ -355,10 +368,11 @@ class ServerH1(H1):
         self.reusable = True
         self.closing = False
         self.request_method = b"GET"
+        self.upgrade: bytes | None = None
         self.established = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         self.transport = transport
         self.established = True
         transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
@@ -377,6 +391,7 @@ class ServerH1(H1):
         """The request's head; the response is read with its method in mind."""
         self.requests += 1
         self.request_method = request.method
+        self.upgrade = request.upgrade
         self.chunked = request.framing is Framing.CHUNKED
         self.out.append(outgoing_request_head(request, close=close))
 
@@ -405,6 +420,17 @@ class ServerH1(H1):
         """What the pool calls to be rid of an idle connection."""
         self.kill()
 
+    def half_close(self) -> None:
+        """A tunnel's client has finished: nothing more will be sent."""
+        self.flush()
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def start_tunnel(self) -> None:
+        """Bytes pass as they are from here on."""
+        self.reader = CloseReader()
+        self.chunked = False
+
     # -- bytes in
     def data_received(self, data: bytes) -> None:
         self.server.backend.counters.h1_bytes_in += len(data)
@@ -429,7 +455,7 @@ class ServerH1(H1):
                 self.buffer = b""
                 return
             try:
-                got = read_response(self.buffer, self.request_method, self.limits)
+                got = read_response(self.buffer, self.request_method, self.limits, self.upgrade)
             except BadMessage as bad:
                 self.reusable = False
                 stream.on_bad_response(bad, self.buffer)
@@ -449,8 +475,7 @@ class ServerH1(H1):
     def take_response(self, stream: HttpStream, response: Response, rest: bytes) -> None:
         if not response.keep_alive or response.framing is Framing.CLOSE:
             self.reusable = False
-        self.reader = reader_for(response)
-        reader = self.reader
+        reader = self.reader = None if response.framing is Framing.NONE else reader_for(response, self.limits)
         stream.on_response(response)
         if self.stream is not stream or self.reader is not reader:
             return
@@ -474,7 +499,7 @@ class ServerH1(H1):
         if payload:
             stream.on_response_data(payload)
         if finished and self.reader is not None:
-            trailers = getattr(self.reader, "trailers", NO_TRAILERS)
+            trailers = self.reader.trailers
             self.reader = None
             if rest:
                 self.reusable = False
@@ -493,7 +518,7 @@ class ServerH1(H1):
 
     def at_eof(self, stream: HttpStream, reset: bool) -> None:
         """No more bytes from the server: the end of an until-close body, or the loss of the response."""
-        if self.reader is not None and self.reader.until_close and not reset:
+        if isinstance(self.reader, CloseReader) and not reset:
             self.reader = None
             stream.on_response_end(NO_TRAILERS)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pylb.base.net import Hangup
 from pylb.base.timers import Deadline
@@ -68,7 +68,7 @@ class ClientTcp(Tcp):
         self.session = session
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         self.transport = transport
         transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
         session = self.session
@@ -119,7 +119,7 @@ class ServerTcp(Tcp):
         self.stream, self.server = stream, server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         self.transport = transport
         transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
         self.stream.on_connected(self)

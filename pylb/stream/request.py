@@ -9,11 +9,9 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from pylb.stream import rules
+from pylb.stream import local, rules
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire.message import Framing
-from pylb.wire.replies import error_response
-from pylb.wire.uri import split_target
 
 if TYPE_CHECKING:
     from pylb.config.model import ForwardFor
@@ -57,7 +55,7 @@ def monitor(stream: HttpStream) -> None:
     """`monitor-uri`: answer in the name of the load balancer, 503 when a `monitor fail` condition holds; never logged."""
     stream.dont_log = True
     failed = any(test(stream, True) for test in stream.frontend.monitor_fail)
-    response, body = local_error(stream, 503 if failed else 200)
+    response, body = local.error_of(stream, 503 if failed else 200)
     raise Answer(response, body, who="L", when="R")
 
 
@@ -153,16 +151,3 @@ def add_address(stream: HttpStream, chosen: ForwardFor, of_frontend: ForwardFor 
         if options is not None and options.except_network is not None and ip_address(host) in options.except_network:
             return
     headers.add(chosen.header, host.encode())
-
-
-def local_error(stream: HttpStream, status: int) -> tuple[Any, bytes]:
-    """The error message for `status`: the backend's errorfile, the frontend's, or HAProxy's own text."""
-    for face in (stream.backend, stream.frontend):
-        if face is not None and status in face.error_files:
-            return error_response(status, face.error_files[status])
-    return error_response(status)
-
-
-def path_of(target: bytes) -> bytes:
-    """The path of a request target."""
-    return split_target(target).path

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pylb.base.timers import NEVER
-from pylb.stream import connect, rules
+from pylb.stream import connect, local, rules
 from pylb.stream.verdict import Again, Answer, Stop, Verdict
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Response
@@ -179,7 +179,6 @@ async def hold(stream: HttpStream) -> None:
 # -- ends
 def end_early(stream: HttpStream, stop: Stop) -> None:
     """A stream ended before its time: its letters, and an error message if the client has not seen a response yet."""
-    from pylb.stream.request import local_error
     from pylb.stream.stream import STATUS_OF
 
     when = stop.when or stream.when
@@ -197,7 +196,7 @@ def end_early(stream: HttpStream, stop: Stop) -> None:
         return
     if stream.time_request < 0 and stop.who not in ("c", "C", "P"):
         stream.time_request = stream.ms_since(stream.idle_from)
-    response, body = local_error(stream, status)
+    response, body = local.error_of(stream, status)
     stream.status = status
     stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete and stop.who not in ("c", "C")
     stream.bytes_out += size_of(response) + len(body)

@@ -9,7 +9,7 @@ in rules that run before one exists (`session.session is session`).
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.clock import log_date
 from pylb.stream.tls_layer import accept_tls
@@ -74,8 +74,7 @@ class Session:
     def begin(self) -> None:
         """It passed `tcp-request connection`: from here on it counts as a session."""
         now = self.process.clock.now()
-        self.frontend.counters.rate.tick(now)
-        self.frontend.counters.stot += 1
+        self.frontend.counters.open_session(now)
         self.listener.counters.stot += 1
         self.process.counters.sess_rate.tick(now)
 
@@ -128,7 +127,7 @@ class Acceptor(asyncio.Protocol):
         self.session: Session | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         self.listener.opened()
         session = self.session = Session(self.listener, transport)
         frontend = session.frontend

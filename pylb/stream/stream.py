@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER
-from pylb.stream import connect, request as request_steps, response as response_steps
+from pylb.stream import connect
+from pylb.stream import request as request_steps
+from pylb.stream import response as response_steps
 from pylb.stream.verdict import Again, Answer, Stop
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
@@ -366,6 +368,17 @@ class HttpStream(Stream):
         if self.back is not None:
             self.back.flush()
 
+    def keeps_pooled(self) -> bool:
+        """May the request go on a connection that served others (`http-reuse`)?"""
+        return True
+
+    def request_progress(self) -> tuple[int, bool]:
+        """How much of the body is there, and whether that is all there will be."""
+        return self.inbox_size, self.request_complete
+
+    def progress(self) -> tuple[int, bool]:
+        return self.request_progress()
+
     def backend_limits(self) -> Limits:
         """Reader limits for the response."""
         assert self.backend is not None
@@ -408,7 +421,7 @@ class HttpStream(Stream):
     def on_bad_request_body(self, bad: BadMessage) -> None:
         """The body breaks its framing."""
         self.keep_client = False
-        self.frontend.capture_error(self.session, b"", bad)
+        self.frontend.invalid_request = self.frontend.capture_error(self.session.source, self.backend, self.server, b"", bad)
         self.stop(Stop("P", "D" if self.uploading else "R", 400))
 
     def on_client_eof(self) -> None:
@@ -473,7 +486,7 @@ class HttpStream(Stream):
     def on_bad_response(self, bad: BadMessage, data: bytes) -> None:
         """The server's bytes are not HTTP."""
         assert self.backend is not None
-        self.backend.capture_error(self.session, self.server, data, bad)
+        self.backend.invalid_response = self.backend.capture_error(self.session.source, self.frontend, self.server, data, bad)
         self.stop(Stop("P", "H", bad.status))
 
     def on_response_data(self, data: bytes) -> None:

@@ -6,7 +6,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
-from pylb.stream import connect, request as request_steps, rules
+from pylb.stream import connect, rules
+from pylb.stream import request as request_steps
 from pylb.stream.stream import Stream
 from pylb.stream.verdict import Answer, Stop, Verdict
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.errors import TlsError
 from pylb.base.timers import Deadline
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 class TlsTransport(asyncio.Transport):
     """The plain side of a TLS connection; also the protocol of the encrypted side (see the module's text)."""
-
-    __slots__ = ("_eof_sent", "_peer_done", "_protocol", "_tls", "transport")
 
     def __init__(self, tls: Tls, transport: asyncio.Transport) -> None:
         super().__init__()
@@ -45,8 +43,7 @@ class TlsTransport(asyncio.Transport):
             self.transport.write(pending)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
-        self._protocol = protocol
+        self._protocol = cast(asyncio.Protocol, protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         assert self._protocol is not None
@@ -100,8 +97,6 @@ class TlsTransport(asyncio.Transport):
 class TlsLayer(TlsTransport, asyncio.Protocol):  # type: ignore[misc]
     """Both faces of one TLS connection. `ready` is called once when the handshake is done, `failed` once when it did not happen."""
 
-    __slots__ = ("_failed", "_ready")
-
     def __init__(self, tls: Tls, transport: asyncio.Transport, ready: Callable[[], None], failed: Callable[[str], None]) -> None:
         super().__init__(tls, transport)
         self._ready: Callable[[], None] | None = ready
@@ -140,7 +135,7 @@ class TlsLayer(TlsTransport, asyncio.Protocol):  # type: ignore[misc]
             return True
         self._peer_done = True
         if self._ready is not None:
-            self.fail(self._tls.closed_during_handshake())
+            self.fail(self._tls.cut_off())
             return False
         if self._protocol is not None:
             return bool(self._protocol.eof_received())
@@ -149,7 +144,7 @@ class TlsLayer(TlsTransport, asyncio.Protocol):  # type: ignore[misc]
     def connection_lost(self, exc: Exception | None) -> None:
         if self._ready is not None:
             self._ready = None
-            self._failed(self._tls.closed_during_handshake(reset=exc is not None))
+            self._failed(self._tls.cut_off(reset=exc is not None))
         if self._protocol is not None:
             self._protocol.connection_lost(exc)
 
