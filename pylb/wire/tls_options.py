@@ -14,6 +14,7 @@ class TlsBind:
     ca_file: str | None = None
     ca_verify_file: str | None = None
     crl_file: str | None = None
+    no_ca_names: bool = False
     verify: str | None = None  # none optional required
     min_version: str | None = None
     max_version: str | None = None
