@@ -57,7 +57,8 @@ class Server:
         self.iweight = self.uweight = settings.weight
         self.eweight = weights.effective(self.uweight, weights.FULL)
         self.ramp = weights.FULL  # sixteenths of the weight in force while starting
-        self.usable = not settings.disabled and self.eweight > 0
+        self.in_service = not settings.disabled  # whatever its weight
+        self.usable = self.in_service and self.eweight > 0
         self.maxconn, self.minconn, self.maxqueue = settings.maxconn, settings.minconn or settings.maxconn, settings.maxqueue
         self.served = 0  # slots taken
         self.streams: set[Any] = set()  # who holds them
@@ -158,11 +159,9 @@ class Server:
     def status_text(self) -> str:
         """As `show stat` says it."""
         if self.admin & MAINT:
-            if self.admin & FORCED_MAINT:
-                return "MAINT"
-            if self.admin & RESOLUTION_MAINT:
-                return "MAINT (resolution)"
-            return f"MAINT (via {self.tracked.backend.name}/{self.tracked.name})" if self.tracked is not None else "MAINT"
+            if self.admin & INHERITED_MAINT and self.tracked is not None:
+                return f"MAINT (via {self.tracked.backend.name}/{self.tracked.name})"
+            return "MAINT (resolution)" if self.admin & RESOLUTION_MAINT else "MAINT"
         check, agent = self.checker.check, self.checker.agent
         if self.state is State.STOPPED:
             if agent.enabled and agent.health < agent.rise:
@@ -184,7 +183,7 @@ class Server:
 
     def throttle(self, now: float) -> int | None:
         """The share of the weight in force during a slow start, in percent; None otherwise."""
-        return 100 * self.ramp // weights.FULL if self.state is State.STARTING else None
+        return 100 * self.ramp // weights.FULL if self.state is State.STARTING and self.uweight and not self.admin & DRAIN else None
 
     # -- changes of weight
     def set_weight(self, text: str, now: float) -> str | None:
@@ -195,6 +194,8 @@ class Server:
         if not self.backend.balancer.dynamic and weight not in (0, self.iweight):
             return weights.STATIC
         self.uweight = weight
+        if self.admin & MAINT:
+            return None  # takes effect with the end of maintenance
         transition = Transition(self)
         if self.apply(now):
             transition.backend_lost(self)
@@ -225,7 +226,8 @@ class Server:
         """Compute weight and usability again and tell the balancer. Has the backend lost its last server by that?"""
         self.ramp = weights.ramp(self, now) if self.state is State.STARTING else self.ramp if self.state is not State.RUNNING else weights.FULL
         eweight = weights.effective(self.uweight, self.ramp)
-        usable = eweight > 0 and not self.admin & (MAINT | DRAIN) and self.state in (State.STARTING, State.RUNNING)
+        self.in_service = not self.admin & (MAINT | DRAIN) and self.state in (State.STARTING, State.RUNNING)
+        usable = eweight > 0 and self.in_service
         if eweight == self.eweight and usable == self.usable:
             return False
         self.eweight, self.usable = eweight, usable
@@ -295,6 +297,7 @@ class Server:
 
     def leave_service(self, now: float, transition: Transition, level: int, text: str) -> None:
         """Streams in the queue go elsewhere, sessions end where `on-marked-down` says so, and the backend may have lost its last server."""
+        level = level if self.in_service else NOTICE  # losing what was out of service alarms nobody
         lost = self.apply(now)
         if self.state is State.STOPPED and self.settings.on_marked_down == "shutdown-sessions":
             transition.shutdowns.append((self, "D"))
@@ -376,7 +379,7 @@ def link_tracking(backends: dict[str, Backend]) -> None:
             if server.settings.track:
                 owner, _, name = server.settings.track.rpartition("/")
                 server.tracked = (backends[owner] if owner else backend).servers_by_name[name]
-                server.tracked.trackers.append(server)
+                server.tracked.trackers.insert(0, server)  # changes reach the last configured first
     for backend in backends.values():
         for server in backend.servers:
             if server.tracked is None:

@@ -89,21 +89,20 @@ def source(server: Server, flag: int) -> str:
 
 def enter_maintenance(server: Server, flag: int, now: float, transition: Transition) -> None:
     """No traffic, no health checks."""
-    server.check.paused, server.check.health = True, 0
+    server.check.paused |= server.check.enabled
     if server.state is State.STOPPED:
         server.apply(now)
         transition.say(server, NOTICE, f"was DOWN and now enters maintenance{source(server, flag)}.")
         return
-    server.state, server.last_change = State.STOPPED, now
+    server.state, server.last_change, server.check.health = State.STOPPED, now, 0
     server.counters.chkdown += 1
     server.leave_service(now, transition, ALERT, f"is going DOWN for maintenance{source(server, flag)}.")
 
 
 def leave_maintenance(server: Server, forced: bool, now: float, transition: Transition) -> None:
     """Back to what checks say; a checked server comes up at once and its first check decides."""
-    server.check.paused = False
-    if server.check.configured:
-        server.check.health = server.check.rise
+    if server.check.enabled:
+        server.check.paused, server.check.health = False, server.check.rise
     if server.check.good and server.agent.good and (server.tracked is None or server.tracked.state is not State.STOPPED):
         server.down_time += max(0.0, now - server.last_change)
         server.last_change = now
