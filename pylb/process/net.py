@@ -65,11 +65,12 @@ def finish_now(coroutine: Coroutine[Any, Any, Any]) -> Any:
 class _Listening:
     """One listening socket; `_server` accepts from a dup of it and exists only while we accept."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, factory: ProtocolFactory, backlog: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, asked: Endpoint, sock: socket.socket, factory: ProtocolFactory, backlog: int) -> None:
         self._loop, self._sock, self._factory, self._backlog = loop, sock, factory, backlog
         self._server: asyncio.Server | None = None
         self._in_factory = False
-        self.endpoint = sockets.endpoint_of(sock.family, sock.getsockname())
+        # a unix socket was renamed after bind: the kernel knows it by its temporary name
+        self.endpoint = asked if asked.kind == "unix" else sockets.endpoint_of(sock.family, sock.getsockname())
 
     @property
     def accepting(self) -> bool:
@@ -265,7 +266,7 @@ class RealNet:
         sock: socket.socket | None = None,
     ) -> Listening:
         """`sock`: a socket that `open_listener` made before this loop existed; it is ours from now on."""
-        listening = _Listening(self._loop, sock or sockets.open_listener(endpoint, options), factory, options.backlog)
+        listening = _Listening(self._loop, endpoint, sock or sockets.open_listener(endpoint, options), factory, options.backlog)
         if not paused:
             listening.resume()
         return listening

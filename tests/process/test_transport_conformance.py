@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 import uvloop
 
-from pylb.base.net import ConnectOptions, Endpoint, Hangup, ListenError, ListenOptions, Listening, Net
+from pylb.base.net import CONNECT, LISTEN, ConnectOptions, Endpoint, Hangup, ListenError, Listening, ListenOptions, Net
 from pylb.lab.peer import Peer, dial
 from pylb.lab.world import World
 from pylb.process.net import RealNet
 
 MEGABYTE = 1 << 20
+LOOPBACK = Endpoint.tcp("127.0.0.1", 0)
 
 
 class Rig:
@@ -26,7 +27,7 @@ class Rig:
         self.loop, self.net, self.patience = loop, net, patience
         self.accepted: list[Peer] = []
 
-    def listen(self, options: ListenOptions = ListenOptions(), endpoint: Endpoint = Endpoint.tcp("127.0.0.1", 0)) -> Listening:
+    def listen(self, options: ListenOptions = LISTEN, endpoint: Endpoint = LOOPBACK) -> Listening:
         return self.net.listen(endpoint, self.accept, options)
 
     def accept(self) -> Peer:
@@ -34,7 +35,7 @@ class Rig:
         self.accepted.append(peer)
         return peer
 
-    async def dial(self, endpoint: Endpoint, options: ConnectOptions = ConnectOptions()) -> Peer:
+    async def dial(self, endpoint: Endpoint, options: ConnectOptions = CONNECT) -> Peer:
         return await dial(self.net, endpoint, options, self.patience)
 
     async def until(self, ready: Callable[[], bool], what: str) -> None:
@@ -43,7 +44,7 @@ class Rig:
             assert self.loop.time() < limit, f"waited in vain for {what}"
             await asyncio.sleep(0.005)
 
-    async def pair(self, options: ListenOptions = ListenOptions()) -> tuple[Peer, Peer]:
+    async def pair(self, options: ListenOptions = LISTEN) -> tuple[Peer, Peer]:
         """Both ends of a connection; nobody listens any more."""
         listening = self.listen(options)
         client = await self.dial(listening.endpoint)
@@ -155,7 +156,7 @@ def test_eof_that_is_not_kept_open_closes(rig: Rig) -> None:
 
     async def story(rig: Rig) -> None:
         shy = Shy(rig.net, rig.loop, rig.patience)
-        listening = rig.net.listen(Endpoint.tcp("127.0.0.1", 0), lambda: shy)
+        listening = rig.net.listen(LOOPBACK, lambda: shy)
         client = await rig.dial(listening.endpoint)
         client.write_eof()
         assert await shy.gone() is None
@@ -482,7 +483,7 @@ def test_cancelling_from_connection_made_is_harmless(rig: Rig) -> None:
 
 def test_queue_full_leaves_connections_pending_until_cancelled(rig: Rig) -> None:
     async def story(rig: Rig) -> None:
-        listening = rig.net.listen(Endpoint.tcp("127.0.0.1", 0), rig.accept, ListenOptions(backlog=1), paused=True)
+        listening = rig.net.listen(LOOPBACK, rig.accept, ListenOptions(backlog=1), paused=True)
         made = [Peer(rig.net, rig.loop, rig.patience) for _ in range(6)]
         failures: list[OSError] = []
         pending = [rig.net.connect(listening.endpoint, lambda peer=peer: peer, failures.append) for peer in made]  # type: ignore[misc]
@@ -529,7 +530,7 @@ def test_pausing_from_the_factory_accepts_exactly_that_many(rig: Rig) -> None:
                 listening.pause()
             return rig.accept()
 
-        listening = rig.net.listen(Endpoint.tcp("127.0.0.1", 0), limited, paused=True)
+        listening = rig.net.listen(LOOPBACK, limited, paused=True)
         clients = [await rig.dial(listening.endpoint) for _ in range(5)]
         listening.resume()
         await rig.until(lambda: len(rig.accepted) == 2, "two connections")
@@ -594,7 +595,7 @@ def test_is_fresh(rig: Rig) -> None:
             assert rig.net.is_fresh(client.transport)
             client.stop_reading()  # as if the loop had not looked yet
             ending(rig.accepted[-1])
-            await rig.until(lambda: not rig.net.is_fresh(client.transport), "noticing the end")  # type: ignore[arg-type]
+            await rig.until(lambda idle=client.transport: not rig.net.is_fresh(idle), "noticing the end")  # type: ignore[misc]
             await close(client, rig.accepted.pop())
             assert not rig.net.is_fresh(client.transport)
         listening.close()
@@ -670,7 +671,7 @@ def test_watch_and_hold_on_a_closed_transport_are_harmless(rig: Rig) -> None:
 def test_datagrams(rig: Rig) -> None:
     async def story(rig: Rig) -> None:
         got: list[tuple[bytes, Endpoint | None]] = []
-        sink = rig.net.datagrams(local=Endpoint.tcp("127.0.0.1", 0), received=lambda data, peer: got.append((data, peer)))
+        sink = rig.net.datagrams(local=LOOPBACK, received=lambda data, peer: got.append((data, peer)))
         sender = rig.net.datagrams(sink.endpoint)
         assert sender.send(b"<134>one")
         assert sender.send(b"<134>two")
