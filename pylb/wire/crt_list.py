@@ -129,7 +129,7 @@ def _split_line(words: list[str], where: str) -> tuple[list[str], list[str], boo
         closed, word = closed or ends, word.removesuffix("]") if ends else word
         if word:
             (options if inside else filters).append(word)
-    return options, filters, malformed
+    return options if closed else [], filters, malformed  # HAProxy takes no option of a bracket that is never closed
 
 
 def _overrides(words: list[str], where: str, store: CertificateStore) -> dict[str, Any]:
