@@ -222,10 +222,7 @@ def _match_any(indexes: list[Index]) -> Callable[[Any], bool]:
         return lambda value: only.test(value)
 
     def any_of(value: Any) -> bool:
-        for index in filled:
-            if index.test(value):
-                return True
-        return False
+        return any(index.test(value) for index in filled)
 
     return any_of
 

@@ -207,9 +207,8 @@ def cast_between(given: Type, wanted: Type) -> Cast | None:
 
 def to_bytes(value: Value) -> bytes:
     """A value as HAProxy writes it into strings: what headers, logs and keys get."""
-    kind = type(value)
-    if kind is bytes or kind is Method or kind is Binary:
-        return value  # type: ignore[return-value]
-    if kind is int or kind is bool:
-        return b"%d" % value  # type: ignore[str-bytes-safe]
-    return address_to_str(value)  # type: ignore[arg-type]
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, int):
+        return b"%d" % value
+    return address_to_str(value)

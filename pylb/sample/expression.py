@@ -248,9 +248,10 @@ def _chain_each(each: Each, cast: Callable[[Any], Any] | None, convert: Callable
 
 
 def require(expression: Expression, context: CompileContext) -> None:
-    """Refuse an expression inside a log format whose sample cannot be had where it stands."""
+    """Refuse an expression (in `set-var` and its like) whose sample cannot be had where it stands."""
     if not available(expression.source, context.where()):
-        raise Alert(f"sample fetch <{expression.text}]> may not be reliably used here because it needs '{needs(expression.source)}' which is not available here.")
+        needed = needs(expression.source)
+        raise Alert(f"fetch method '{expression.text}' extracts information from '{needed}', none of which is available here")
 
 
 def cast_expression(expression: Expression, wanted: Type) -> Expr | None:

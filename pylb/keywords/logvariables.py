@@ -1,0 +1,524 @@
+"""The aliases of log formats, ``%ci`` and the others (configuration.txt 8.2.6).
+
+Each is a function of the stream that gives text. `text=True`: quotes and escapes apply; `missing=True`: it may be empty, which
+logs show as ``-``; `hexadecimal`: the form of the ``+X`` flag; `http=True`: for HTTP proxies only; `parts`: a list of texts.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from typing import Any
+
+from pylb.base.clock import log_date, log_date_gmt, log_date_local
+from pylb.base.text import log_header, log_uri
+from pylb.sample.registry import variable
+
+
+def _hex_address(host: str) -> str:
+    """An address without punctuation."""
+    return ip_address(host).packed.hex().upper() if host and not host.startswith("/") else host
+
+
+# -- addresses
+
+
+@variable("ci", text=True, missing=True, hexadecimal=lambda stream: _hex_address(stream.session.source[0]))
+def client_address(stream: Any) -> str:
+    """Address of the client; `unix` for a unix socket."""
+    host: str = stream.session.source[0]
+    return host or "unix"
+
+
+@variable("cp", hexadecimal=lambda stream: f"{_client_port(stream):04X}")
+def client_port(stream: Any) -> str:
+    """Port of the client; the listener's number on a unix socket."""
+    return str(_client_port(stream))
+
+
+def _client_port(stream: Any) -> int:
+    session = stream.session
+    host, port = session.source
+    number: int = port if host else session.listener.id
+    return number
+
+
+@variable("fi", text=True, missing=True, hexadecimal=lambda stream: _hex_address(stream.session.destination[0]))
+def frontend_address(stream: Any) -> str:
+    """Address the client connected to."""
+    host: str = stream.session.destination[0]
+    return host or "unix"
+
+
+@variable("fp", hexadecimal=lambda stream: f"{_frontend_port(stream):04X}")
+def frontend_port(stream: Any) -> str:
+    """Port the client connected to."""
+    return str(_frontend_port(stream))
+
+
+def _frontend_port(stream: Any) -> int:
+    session = stream.session
+    host, port = session.destination
+    number: int = port if host else session.listener.id
+    return number
+
+
+def _server_side(stream: Any, name: str) -> tuple[str, int] | None:
+    """An address of the connection to the server, when there is or was one."""
+    back = getattr(stream, "back", None)
+    found: tuple[str, int] | None = getattr(back, name, None)
+    return found
+
+
+@variable("bi", text=True, missing=True)
+def server_source_address(stream: Any) -> str | None:
+    """Address used to connect to the server."""
+    found = _server_side(stream, "source")
+    return found[0] if found else None
+
+
+@variable("bp", text=True, missing=True)
+def server_source_port(stream: Any) -> str | None:
+    """Port used to connect to the server."""
+    found = _server_side(stream, "source")
+    return str(found[1]) if found else None
+
+
+@variable("si", text=True, missing=True)
+def server_address(stream: Any) -> str | None:
+    """Address of the server."""
+    found = _server_side(stream, "destination")
+    if found is None and stream.server is not None and stream.time_connect >= 0:
+        return str(stream.server.address.host)
+    return found[0] if found else None
+
+
+@variable("sp", text=True, missing=True)
+def server_port(stream: Any) -> str | None:
+    """Port of the server."""
+    found = _server_side(stream, "destination")
+    if found is None and stream.server is not None and stream.time_connect >= 0:
+        return str(stream.server.address.port)
+    return str(found[1]) if found else None
+
+
+# -- names
+
+
+@variable("f", text=True)
+def frontend_name(stream: Any) -> str:
+    """Name of the frontend."""
+    name: str = stream.frontend.name
+    return name
+
+
+@variable("ft", text=True)
+def frontend_transport(stream: Any) -> str:
+    """Name of the frontend, with a tilde when TLS is in use."""
+    session = stream.session
+    name: str = session.frontend.name
+    return name if session.listener.tls is None else name + "~"
+
+
+@variable("b", text=True)
+def backend_name(stream: Any) -> str:
+    """Name of the backend; of the frontend when none was chosen."""
+    name: str = (stream.backend or stream.frontend).name
+    return name
+
+
+@variable("s", text=True)
+def server_name(stream: Any) -> str:
+    """Name of the server, or what answered in its place."""
+    if stream.server is not None:
+        name: str = stream.server.name
+        return name
+    return f"<{stream.applet_name}>" if stream.applet_name else "<NOSRV>"
+
+
+@variable("H", text=True)
+def host_name(stream: Any) -> str:
+    """The name of this machine."""
+    return os.uname().nodename
+
+
+@variable("ID", text=True, missing=True)
+def unique_id(stream: Any) -> str | None:
+    """The unique id, made now when the frontend has a format for it."""
+    return make_unique_id(stream)
+
+
+def make_unique_id(stream: Any) -> str | None:
+    """The stream's unique id; its format is evaluated once."""
+    if stream.unique_id is None and stream.frontend.unique_id_format is not None:
+        stream.unique_id = stream.frontend.unique_id_format(stream)
+    found: str | None = stream.unique_id
+    return found
+
+
+# -- numbers
+
+
+@variable("pid", hexadecimal=lambda stream: f"{stream.process.pid:04X}")
+def process_id(stream: Any) -> str:
+    """Identifier of this process."""
+    return str(stream.process.pid)
+
+
+@variable("rt", hexadecimal=lambda stream: f"{_number(stream):04X}")
+def request_counter(stream: Any) -> str:
+    """Number of this stream among all of the process."""
+    return str(_number(stream))
+
+
+def _number(stream: Any) -> int:
+    found = getattr(stream, "number", None)
+    return found if isinstance(found, int) else max(0, stream.process.counters.requests_total - 1)
+
+
+@variable("lc", hexadecimal=lambda stream: f"{getattr(stream.frontend, 'log_count', 0):04X}")
+def log_counter(stream: Any) -> str:
+    """How many lines the frontend has logged."""
+    return str(getattr(stream.frontend, "log_count", 0))
+
+
+@variable("ac")
+def active_connections(stream: Any) -> str:
+    """Connections of the process."""
+    return str(stream.process.connections)
+
+
+@variable("fc")
+def frontend_connections(stream: Any) -> str:
+    """Connections of the frontend."""
+    return str(stream.frontend.counters.scur)
+
+
+@variable("bc")
+def backend_connections(stream: Any) -> str:
+    """Streams of the backend."""
+    backend = stream.backend
+    return str(backend.counters.scur) if backend is not None else "0"
+
+
+@variable("sc")
+def server_connections(stream: Any) -> str:
+    """Streams of the server."""
+    server = stream.server
+    return str(server.counters.scur) if server is not None else "0"
+
+
+@variable("rc")
+def retries(stream: Any) -> str:
+    """Connection attempts after the first; a plus sign when the request was given to another server."""
+    return f"+{stream.retried}" if stream.redispatched else str(stream.retried)
+
+
+@variable("sq")
+def server_queue(stream: Any) -> str:
+    """How many waited for the server before this one."""
+    return str(stream.queue_ahead[0])
+
+
+@variable("bq")
+def backend_queue(stream: Any) -> str:
+    """How many waited for the backend before this one."""
+    return str(stream.queue_ahead[1])
+
+
+@variable("B")
+def bytes_read(stream: Any) -> str:
+    """Bytes from server to client."""
+    return f"+{stream.bytes_out}" if stream.frontend.log_asap else str(stream.bytes_out)
+
+
+@variable("U")
+def bytes_uploaded(stream: Any) -> str:
+    """Bytes from client to server."""
+    return f"+{stream.bytes_in}" if stream.frontend.log_asap else str(stream.bytes_in)
+
+
+@variable("ST")
+def status_code(stream: Any) -> str:
+    """Status of the response."""
+    return str(stream.status)
+
+
+@variable("ts")
+def termination_state(stream: Any) -> str:
+    """Who ended the stream, and when."""
+    state: str = stream.termination
+    return state
+
+
+@variable("tsc", http=True)
+def termination_with_cookies(stream: Any) -> str:
+    """The same, followed by what became of the persistence cookie."""
+    return f"{stream.termination}{getattr(stream, 'cookie_state', '--')}"
+
+
+# -- times
+
+
+def _idle(stream: Any) -> int:
+    """Milliseconds before the first byte of the request."""
+    return max(0, int((stream.request_began - stream.idle_from) * 1000))
+
+
+def _handshake(stream: Any) -> int:
+    """The handshake's time, which only the first request of a connection pays."""
+    session = stream.session
+    spent: int = session.handshake_ms if session.requests <= 1 else 0
+    return spent
+
+
+@variable("Th")
+def time_handshake(stream: Any) -> str:
+    return str(_handshake(stream))
+
+
+@variable("Ti", http=True)
+def time_idle(stream: Any) -> str:
+    return str(_idle(stream))
+
+
+@variable("TR", http=True)
+def time_request(stream: Any) -> str:
+    spent = stream.time_request
+    return str(spent - max(0, int((stream.request_began - stream.idle_from) * 1000))) if spent >= 0 else "-1"
+
+
+@variable("Tq", http=True)
+def time_until_request(stream: Any) -> str:
+    spent = stream.time_request
+    return str(spent + _handshake(stream)) if spent >= 0 else "-1"
+
+
+@variable("Tw")
+def time_queue(stream: Any) -> str:
+    spent = stream.time_queue
+    return str(spent - stream.time_request if stream.time_request >= 0 else spent) if spent >= 0 else "-1"
+
+
+@variable("Tc")
+def time_connect(stream: Any) -> str:
+    spent = stream.time_connect
+    return str(spent - stream.time_queue) if spent >= 0 else "-1"
+
+
+@variable("Tr", http=True)
+def time_response(stream: Any) -> str:
+    spent = stream.time_data
+    return str(spent - stream.time_connect) if spent >= 0 else "-1"
+
+
+@variable("Td")
+def time_data(stream: Any) -> str:
+    if stream.time_data >= 0:
+        return str(stream.time_close - stream.time_data)
+    return str(stream.time_close - stream.time_connect) if stream.time_connect >= 0 and stream.request is None else "-1"
+
+
+@variable("Ta", http=True)
+def time_active(stream: Any) -> str:
+    spent = stream.time_close - max(0, int((stream.request_began - stream.idle_from) * 1000))
+    return f"+{spent}" if stream.frontend.log_asap else str(spent)
+
+
+@variable("Tt")
+def time_total(stream: Any) -> str:
+    spent = stream.time_close + _handshake(stream)
+    return f"+{spent}" if stream.frontend.log_asap else str(spent)
+
+
+@variable("Tu")
+def time_user(stream: Any) -> str:
+    return time_total(stream)
+
+
+def accepted_wall(stream: Any) -> float:
+    """Wall clock time of the connection, or of the end of the request before this one."""
+    wall: float = stream.process.clock.wall_at(stream.session.accepted)
+    return wall
+
+
+def request_wall(stream: Any) -> float:
+    """Wall clock time of the first byte of the request."""
+    wall: float = stream.process.clock.wall_at(stream.request_began)
+    return wall
+
+
+@variable("t")
+def date(stream: Any) -> str:
+    return log_date(accepted_wall(stream))
+
+
+@variable("T")
+def date_gmt(stream: Any) -> str:
+    return log_date_gmt(accepted_wall(stream))
+
+
+@variable("Tl")
+def date_local(stream: Any) -> str:
+    return log_date_local(accepted_wall(stream))
+
+
+@variable("tr", http=True)
+def request_date(stream: Any) -> str:
+    return log_date(stream.process.clock.wall_at(stream.request_began))
+
+
+@variable("trg", http=True)
+def request_date_gmt(stream: Any) -> str:
+    return log_date_gmt(request_wall(stream))
+
+
+@variable("trl", http=True)
+def request_date_local(stream: Any) -> str:
+    return log_date_local(request_wall(stream))
+
+
+@variable("Ts", hexadecimal=lambda stream: f"{int(accepted_wall(stream)):04X}")
+def timestamp(stream: Any) -> str:
+    return str(int(accepted_wall(stream)))
+
+
+@variable("ms", hexadecimal=lambda stream: f"{_milliseconds(stream):02X}")
+def milliseconds(stream: Any) -> str:
+    return f"{_milliseconds(stream):03d}"
+
+
+def _milliseconds(stream: Any) -> int:
+    return int(accepted_wall(stream) * 1000) % 1000
+
+
+# -- HTTP
+
+
+def request_line_of(stream: Any) -> bytes | None:
+    """The request line as received; `<BADREQ>` when there was none."""
+    line: bytes | None = getattr(stream, "request_line", None)
+    if line is None and getattr(stream, "request", None) is not None:
+        line = stream.request.line()
+    return line
+
+
+@variable("r", text=True, http=True)
+def request_line(stream: Any) -> str:
+    """Method, URI and version."""
+    line = request_line_of(stream)
+    return log_uri(line.decode("latin-1")) if line is not None else "<BADREQ>"
+
+
+def _word(stream: Any, number: int) -> str:
+    """A word of the request line; `<BADREQ>` when it is not there."""
+    line = request_line_of(stream)
+    words = line.decode("latin-1").split(" ") if line else []
+    return log_uri(words[number]) if number < len(words) and len(words) > 1 else "<BADREQ>"
+
+
+@variable("HM", text=True, http=True)
+def http_method(stream: Any) -> str:
+    return _word(stream, 0)
+
+
+@variable("HU", text=True, http=True)
+def http_uri(stream: Any) -> str:
+    return _word(stream, 1)
+
+
+@variable("HV", text=True, http=True)
+def http_version(stream: Any) -> str:
+    return _word(stream, 2)
+
+
+@variable("HP", text=True, http=True)
+def http_uri_without_query(stream: Any) -> str:
+    return _word(stream, 1).partition("?")[0]
+
+
+@variable("HPO", text=True, http=True)
+def http_path(stream: Any) -> str:
+    """The URI's path alone, without scheme, host and query string."""
+    path = _word(stream, 1).partition("?")[0]
+    if path.startswith("/"):
+        return path
+    _, scheme, rest = path.partition("://")
+    slash = rest.find("/") if scheme else path.find("/")
+    return (rest if scheme else path)[slash:] if slash >= 0 else path
+
+
+@variable("HQ", text=True, missing=True, http=True)
+def http_query(stream: Any) -> str:
+    """The query string with its question mark."""
+    _, mark, query = _word(stream, 1).partition("?")
+    return mark + query
+
+
+@variable("CC", text=True, missing=True, http=True)
+def request_cookie(stream: Any) -> str | None:
+    """The captured request cookie."""
+    cookie: bytes | None = getattr(stream, "cookie_captured_request", None)
+    return log_header(cookie.decode("latin-1")) if cookie else None
+
+
+@variable("CS", text=True, missing=True, http=True)
+def response_cookie(stream: Any) -> str | None:
+    """The captured response cookie."""
+    cookie: bytes | None = getattr(stream, "cookie_captured_response", None)
+    return log_header(cookie.decode("latin-1")) if cookie else None
+
+
+def _captured(slots: int, values: list[bytes | None] | None) -> list[str]:
+    """Captured headers as text, a slot each."""
+    texts = [log_header(value.decode("latin-1")) if value else "" for value in values or ()]
+    return texts + [""] * (slots - len(texts))
+
+
+def _in_braces(slots: int, values: list[bytes | None] | None) -> str:
+    return "{" + "|".join(_captured(slots, values)) + "}" if slots else ""
+
+
+@variable("hr", text=True, optional=True)
+def request_headers(stream: Any) -> str:
+    """Captured request headers between braces; nothing when none is to be captured."""
+    return _in_braces(len(stream.frontend.request_captures), stream.captures_request)
+
+
+@variable("hs", text=True, optional=True)
+def response_headers(stream: Any) -> str:
+    """Captured response headers between braces."""
+    return _in_braces(len(stream.frontend.response_captures), stream.captures_response)
+
+
+@variable("hrl", text=True, parts=True, optional=True)
+def request_header_list(stream: Any) -> list[str]:
+    """Captured request headers, each a field of its own."""
+    return _captured(len(stream.frontend.request_captures), stream.captures_request)
+
+
+@variable("hsl", text=True, parts=True, optional=True)
+def response_header_list(stream: Any) -> list[str]:
+    """Captured response headers, each a field of its own."""
+    return _captured(len(stream.frontend.response_captures), stream.captures_response)
+
+
+# -- TLS
+
+
+@variable("sslc", text=True, missing=True)
+def tls_cipher(stream: Any) -> str | None:
+    """Cipher of the client's connection."""
+    tls = stream.session.tls
+    facts = getattr(tls, "facts", None)
+    cipher: str | None = facts.cipher if facts is not None else None
+    return cipher
+
+
+@variable("sslv", text=True, missing=True)
+def tls_version(stream: Any) -> str | None:
+    """TLS version of the client's connection."""
+    tls = stream.session.tls
+    facts = getattr(tls, "facts", None)
+    version: str | None = facts.version if facts is not None else None
+    return version
