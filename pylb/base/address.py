@@ -145,7 +145,7 @@ def parse_address(text: str, accepts: Accepts = BIND, env: Mapping[str, str] = o
         address = _unix(text, kind, where, datagram)
     else:
         address = _inet(text, where, family, datagram, accepts)
-    if kind == "quic":
+    if kind == "quic" and address.is_ip:
         number = int(socket.AF_INET if address.kind == "ipv4" else socket.AF_INET6)
         raise Alert(f"unsupported stream protocol for datagram family {number} address '{text}'; QUIC is not compiled in if this is what you were looking for.")
     if not (accepts.datagram if datagram else accepts.stream):
@@ -166,10 +166,10 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 
 
 def _descriptor(text: str, kind: str, where: str, datagram: bool, accepts: Accepts) -> Address:
-    if kind == "fd" and not accepts.descriptor:
-        raise Alert(f"a file descriptor is not acceptable here in '{text}'")
     if not where.isdecimal():
         raise Alert(f"file descriptor '{where}' is not a valid integer in '{text}'")
+    if kind == "fd" and not accepts.descriptor:
+        raise Alert(f"a file descriptor is not acceptable here in '{text}'")
     number = int(where)
     if accepts.open_socket or kind == "sockpair":
         _check_socket(number, where, datagram)
@@ -204,7 +204,7 @@ def _inet(text: str, where: str, family: int, datagram: bool, accepts: Accepts) 
     if not colon or "]" in port_text:
         host, port_text = where, ""
     low, high, relative = _ports(text, port_text, accepts)
-    found = find_host(host, family)
+    found = read_host(host, family) if accepts.names else find_host(host, family)
     if found is None and not accepts.names:
         raise Alert(f"invalid address: '{host}' in '{text}'")
     kind: Kind = "name" if found is None else "ipv6" if ":" in found else "ipv4"
@@ -243,23 +243,31 @@ def _port(text: str, accepts: Accepts) -> int:
     return number
 
 
-def find_host(host: str, family: int = 0) -> str | None:
-    """An IP address in its usual spelling from an address, ``*``, nothing at all, or a name to ask the system about.
-
-    `family` is 4 or 6 when only that will do. None: there is no such host.
-    """
+def read_host(host: str, family: int = 0) -> str | None:
+    """An IP address in its usual spelling; nothing and ``*`` are any address. None: it is no address of that family (4, 6, any)."""
     if host in ("", "*"):
         return "::" if family == 6 else "0.0.0.0"
-    name = host[1:-1] if host[0] == "[" and host[-1] == "]" else host
-    if not name or name == "*" or "%" in name:
-        return None
+    name = _unbracketed(host)
     for candidate in (socket.AF_INET, socket.AF_INET6):
         if FAMILIES[family] in (candidate, socket.AF_UNSPEC):
             try:
                 return socket.inet_ntop(candidate, socket.inet_pton(candidate, name))
-            except OSError:
+            except (OSError, ValueError):
                 continue
+    return None
+
+
+def find_host(host: str, family: int = 0) -> str | None:
+    """Like `read_host`, but the system is asked about names. None: there is no such host."""
+    found = read_host(host, family)
+    name = _unbracketed(host)
+    if found is not None or not name or name == "*" or "%" in name:
+        return found
     return _ask_system(name, family)
+
+
+def _unbracketed(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def _ask_system(name: str, family: int) -> str | None:

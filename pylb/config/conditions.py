@@ -133,9 +133,10 @@ class _Reader:
 
     def term(self) -> bool:
         """[ ! ] integer | ( alternatives ) | predicate"""
+        beginning = self.position == 0
         self.skip_blanks()
-        start, negated = self.position, False
-        if start == len(self.text):
+        start, negated = 0 if beginning else self.position, False  # blanks before the first term belong to it
+        if self.position == len(self.text):
             raise _NothingThere(None)
         while self.text.startswith("!", self.position):
             negated = not negated
@@ -152,7 +153,7 @@ class _Reader:
             return self.group(start)
         name = WORD.match(self.text, self.position)
         predicate = PREDICATES.get(name[0]) if name else None
-        if name is None or predicate is None:
+        if name is None or predicate is None or self.text[name.end() : name.end() + 1] not in ("", "(", " ", "\t"):
             raise self.unparsable(start)
         self.position = name.end()
         return predicate.function(self.facts, *self.arguments(name[0], predicate.arguments))

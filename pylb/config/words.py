@@ -16,6 +16,7 @@ MAX_WORDS = 64
 CARET_WIDTH = 80
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", " ": " ", '"': '"', "#": "#", "'": "'"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+REST_OF_NAME = re.compile(r"[A-Za-z0-9_]*")
 PSEUDO = re.compile(r"\.(?:FILE|LINE|SECTION)(?![A-Za-z0-9_])")
 HEX = re.compile(r"[0-9A-Fa-f]{2}")
 BLANKS = " \t\v\f"
@@ -60,13 +61,13 @@ def point_at(line: str, position: int) -> str:
 
 
 def _mask(match: re.Match[str]) -> str:
-    return " " if match[0] in BLANKS else "?"
+    return " " if match[0].isspace() and match[0] < "!" else "?"
 
 
 def split_words(text: str, env: Mapping[str, str], comments: bool = True, separate: bool = True) -> list[str]:
     """The words of `text`; raises BadLine or TooManyWords. `env` also answers ``.FILE``, ``.LINE`` and ``.SECTION``.
 
-    With `separate` false the text is one word: blanks are kept, as for the command line's ``-cc``.
+    With `separate` false the text is one word: blanks become one, as for the command line's ``-cc``.
 
     >>> split_words('a "b c" d\\\\ e # f', {})
     ['a', 'b c', 'd e']
@@ -83,11 +84,13 @@ class _Splitter:
     def __init__(self, text: str, env: Mapping[str, str], comments: bool, separate: bool) -> None:
         self.text, self.env, self.separate = text, env, separate
         self.position = 0
+        self.shown = len(text)  # messages show the line up to here: HAProxy cuts it behind the first default value
+        self.behind_blank = -1
         self.word: str | None = None if separate else ""
         self.words: list[str] = []
         self.special: dict[str, Callable[[], None]] = {'"': self.weak_quote, "'": self.strong_quote, "\\": self.escape}
+        self.special.update(dict.fromkeys(BLANKS, self.finish if separate else self.one_blank))
         if separate:
-            self.special.update(dict.fromkeys(BLANKS, self.finish))
             self.special["\r"] = self.carriage_return
         if comments:
             self.special["#"] = self.comment
@@ -112,6 +115,12 @@ class _Splitter:
             self.words.append(self.word)
             self.word = None
 
+    def one_blank(self) -> None:
+        """Blanks count as one when they do not separate."""
+        if self.behind_blank != self.position - 1:
+            self.add(" ")
+        self.behind_blank = self.position
+
     def carriage_return(self) -> None:
         """After a word it ends the line, for files with CRLF; elsewhere it is one more blank."""
         if self.word is not None:
@@ -120,8 +129,8 @@ class _Splitter:
     def comment(self) -> None:
         self.position = len(self.text)
 
-    def fail(self, position: int, why: str, text: str | None = None) -> BadLine:
-        return BadLine(self.text if text is None else text, position, why)
+    def fail(self, position: int, why: str) -> BadLine:
+        return BadLine(self.text[: self.shown], position, why)
 
     def escape(self, quoted: bool = False) -> None:
         """What follows a backslash; an unknown letter keeps its backslash."""
@@ -140,7 +149,7 @@ class _Splitter:
 
     def strong_quote(self) -> None:
         end = self.text.find("'", self.position)
-        if end < 0:
+        if end < 0 or (self.separate and "\r" in self.text[self.position : end]):
             raise self.fail(self.position - 1, QUOTE)
         self.add(self.text[self.position : end])
         self.position = end + 1
@@ -153,6 +162,8 @@ class _Splitter:
             self.position += 1
             if character == '"':
                 return
+            if character == "\r" and self.separate:
+                break
             if character == "\\":
                 self.escape(quoted=True)
             elif character == "$":
@@ -182,10 +193,8 @@ class _Splitter:
     def _bad_name(self, start: int) -> BadLine:
         """HAProxy has already cut the line behind a pseudo-variable's name when it refuses the name."""
         if self.text.startswith(".", start):
-            end = start + 1
-            while end < len(self.text) and (self.text[end].isalnum() or self.text[end] == "_"):
-                end += 1
-            return self.fail(start, FIRST, self.text[:end])
+            name = REST_OF_NAME.match(self.text, start + 1)
+            self.shown = min(self.shown, name.end() if name else start + 1)
         return self.fail(start, FIRST)
 
     def _spread(self) -> bool:
@@ -205,6 +214,8 @@ class _Splitter:
             default = self.text[self.position + 1 : end]
         if end < 0 or not self.text.startswith("}", end):
             raise self.fail(brace, BRACE)
+        if end > self.position:
+            self.shown = min(self.shown, end)
         self.position = end + 1
         return self.env.get(name, default)
 
