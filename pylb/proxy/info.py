@@ -311,7 +311,7 @@ INFO: Final[tuple[InfoField, ...]] = (
     InfoField("Tasks", "MGP", U32, tasks, "Total number of tasks in the current worker process (active + sleeping)", "current_tasks"),
     InfoField("Run_queue", "MGP", U32, constant(0), "Total number of active tasks+tasklets in the current worker process", "current_run_queue"),
     InfoField("Idle_pct", "MaP", U32, idle, "Percentage of last second spent waiting in the current worker thread", "idle_time_percent"),
-    InfoField("node", "COS", STR, lambda v: v.process.node, "Node name (global.node)"),
+    InfoField("node", "COS", STR, lambda v: v.process.node or os.uname().nodename, "Node name (global.node)"),
     InfoField("description", "COS", STR, lambda v: v.process.description or None, "Node description (global.description)"),
     InfoField("Stopping", "MGP", U32, lambda v: int(v.process.stopping), "1 if the worker process is currently stopping, otherwise zero", "stopping"),
     InfoField(
