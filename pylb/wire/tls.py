@@ -51,7 +51,7 @@ class Tls:
         self.context = context
         self.connection: SSL.Connection | None = None
         self.handshake_done = self.eof = False
-        self.facts: TlsFacts | None = None
+        self.facts: TlsFacts  # there is none before `handshake_done`
         self.error_code = 0  # OpenSSL's packed error of the failure, as ssl_fc_err gives it
         self._ssl: Any = None
         self._into_ssl: Any = None

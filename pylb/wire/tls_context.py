@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL, crypto
 
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.wire import dh
 from pylb.wire.certs import CertificateStore, common_names, dns_names, name_matches
 from pylb.wire.crt_list import VERSIONS, Offer, SniTable, offers_of
@@ -99,6 +99,9 @@ class TlsContext:
         crt_base: str | None = None, lifetime: int = SESSION_LIFETIME,
     ) -> TlsContext:  # fmt: skip
         """For a bind line; raises Alert (files) or TlsSettings (values). `spoken` None: offer every ALPN name (mode tcp)."""
+        for word, used in (("generate-certificates", options.generate_certificates), ("tls-ticket-keys", options.tls_ticket_keys)):
+            if used:
+                raise NotImplementedYet(word)
 
         def build(made: TlsContext) -> None:
             offers = offers_of(options, store, crt_base)
@@ -111,11 +114,14 @@ class TlsContext:
         return cls(options, build)
 
     @classmethod
-    def for_server(cls, options: TlsServer, store: CertificateStore, *, spoken: tuple[str, ...] | None = SPOKEN) -> TlsContext:
-        """For a server line; raises Alert (files) or TlsSettings (values)."""
+    def for_server(
+        cls, options: TlsServer, store: CertificateStore, *, spoken: tuple[str, ...] | None = SPOKEN, default_verify: str = "required"
+    ) -> TlsContext:
+        """For a server line; raises Alert (files) or TlsSettings (values). `default_verify` is what `ssl-server-verify` says."""
+        verified = (options.verify or default_verify) == "required"
 
         def build(made: TlsContext) -> None:
-            made.context = _server_context(options, store, spoken)
+            made.context = _server_context(options, store, spoken, verified)
             made.verifyhost, made.reuse, made.session = options.verifyhost, not options.no_ssl_reuse, None
 
         return cls(options, build)
@@ -199,7 +205,7 @@ class _BindBuilder:
             context.set_options(SSL.OP_NO_TICKET)
 
 
-def _server_context(options: TlsServer, store: CertificateStore, spoken: tuple[str, ...] | None) -> SSL.Context:
+def _server_context(options: TlsServer, store: CertificateStore, spoken: tuple[str, ...] | None, verified: bool) -> SSL.Context:
     low, high = version_range(options, "TLSv1.0")
     context = new_context(SSL.TLS_CLIENT_METHOD, low, high)
     messages: list[str] = []
@@ -216,7 +222,7 @@ def _server_context(options: TlsServer, store: CertificateStore, spoken: tuple[s
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     if options.no_tls_tickets:
         context.set_options(SSL.OP_NO_TICKET)
-    if options.verify == "required":
+    if verified:
         if options.ca_file:
             trust(context, store, options.ca_file, options.crl_file)
         context.set_verify(SSL.VERIFY_PEER, verify_server)

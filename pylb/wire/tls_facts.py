@@ -21,7 +21,7 @@ _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
 class TlsFacts:
     """Facts of one connection, of either side."""
 
-    __slots__ = ("alpn", "cipher", "hello", "peer", "resumed", "served", "sni", "version", "_connection", "_ssl")
+    __slots__ = ("alpn", "cipher", "hello", "peer", "served", "session_reused", "sni", "version", "_connection", "_ssl")
 
     def __init__(
         self, connection: SSL.Connection, hello: ClientHello | None, sni: str | None, peer: PeerVerification, served: Certificate | None
@@ -34,10 +34,10 @@ class TlsFacts:
         self.version: str = _ffi.string(_lib.SSL_get_version(ssl)).decode()  # SSL_get_version spells 1.0 "TLSv1", as HAProxy logs it
         self.cipher: str = connection.get_cipher_name() or ""
         self.alpn: str = connection.get_alpn_proto_negotiated().decode("latin-1")
-        self.resumed: bool = bool(_lib.SSL_session_reused(ssl))
+        self.session_reused: bool = bool(_lib.SSL_session_reused(ssl))
 
     def __repr__(self) -> str:
-        return f"TlsFacts({self.version} {self.cipher} sni={self.sni!r} alpn={self.alpn!r}{' resumed' if self.resumed else ''})"
+        return f"TlsFacts({self.version} {self.cipher} sni={self.sni!r} alpn={self.alpn!r}{' resumed' if self.session_reused else ''})"
 
     @property
     def use_keysize(self) -> int:
@@ -100,8 +100,8 @@ class TlsFacts:
 
     @property
     def unique_id(self) -> bytes:
-        """tls-unique: the first Finished message of the handshake (RFC 5929 3); of a resumed session the server's is first."""
-        from_server = (self.served is not None) == self.resumed
+        """tls-unique: the first Finished message of the handshake (RFC 5929 3); of a reused session the server's is first."""
+        from_server = (self.served is not None) == self.session_reused
         data = self._connection.get_finished() if from_server else self._connection.get_peer_finished()
         return data or b""
 

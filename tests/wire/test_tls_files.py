@@ -43,7 +43,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {
         "good": certificate + key, "key-first": key + certificate, "certonly": certificate, "keyonly": key, "empty": b"", "garbage": b"garbage\n",
         "mismatch": certificate + other.key_pem, "trunc": certificate[:300], "trunccert": key + b"".join(lines[:3]), "trunckey": certificate + key[:90],
-        "badcert": broken + key, "badkey": certificate + key.replace(b"M", b"@"), "chainbad": certificate + key + broken, "chaincut": certificate + key + certificate[:200],
+        "badcert": broken + key, "badkey": certificate + key.replace(b"M", b"@"),
+        "chainbad": certificate + key + broken, "chaincut": certificate + key + certificate[:200],
         "sep": certificate, "sep.pem.key": key, "sepwrong": certificate, "sepwrong.pem.key": other.key_pem, "sepbad": certificate, "sepbad.pem.key": b"x",
         "extra": certificate + key, "extra.pem.key": other.key_pem, "sctlbad": certificate + key, "sctlbad.pem.sctl": b"foo",
         "ocspless": certificate + key, "ocspless.pem.ocsp": b"", "issuerbad": certificate + key, "issuerbad.pem.issuer": b"foo",
@@ -51,7 +52,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in texts.items():
         (path / (name if ".pem." in name else f"{name}.pem")).write_bytes(text)
     make_bundle(path / "chained.pem", ["chained.example"], ca)
-    for name, content in {"baddir": {"1.pem": "good", "2.pem": "garbage"}, "mixdir": {"a.key": "garbage", ".hidden": "garbage", "z": "good"}, "emptydir": {}}.items():
+    directories: dict[str, dict[str, str]] = {
+        "baddir": {"1.pem": "good", "2.pem": "garbage"}, "emptydir": {}, "mixdir": {"a.key": "garbage", ".hidden": "garbage", "z": "good"},
+    }  # fmt: skip
+    for name, content in directories.items():
         (path / name).mkdir()
         for file, source in content.items():
             (path / name / file).write_bytes(texts[source])
@@ -110,7 +114,8 @@ def test_crt_lists_are_judged_as_haproxy_does(files: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "why"), [
-    ("absent", "Couldn't open the ca-file 'absent' (No such file or directory)."), ("garbage.pem", "Couldn't open the ca-file 'garbage.pem' (no certificate or crl found)."),
+    ("absent", "Couldn't open the ca-file 'absent' (No such file or directory)."),
+    ("garbage.pem", "Couldn't open the ca-file 'garbage.pem' (no certificate or crl found)."),
 ])  # fmt: skip
 def test_ca_files(files: Path, name: str, why: str) -> None:
     assert ours(files, lambda: CertificateStore().ca(name)) == why
@@ -154,7 +159,8 @@ BINDS = {
 }  # fmt: skip
 
 LISTS = {
-    "one.txt": "{d}/a !*\n{d}/b *.wild.example !no.wild.example\n{d}/c [ssl-max-ver TLSv1.2] no.wild.example F.org !notf.org\n{d}/e-ec !*.dual.example\n{d}/j *\n",
+    "one.txt": "{d}/a !*\n{d}/b *.wild.example !no.wild.example\n"
+    "{d}/c [ssl-max-ver TLSv1.2] no.wild.example F.org !notf.org\n{d}/e-ec !*.dual.example\n{d}/j *\n",
     "two.txt": "{d}/a *.wild.example !no.wild.example\n{d}/e-ec *.wild.example\n{d}/f *.dual.example !x.dual.example a.b\n{d}/b !a.b foo.example\n",
     "three.txt": "{d}/b other.name A.example\n{d}/g [alpn http/1.1]\n",
 }  # fmt: skip
