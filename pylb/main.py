@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 def entry() -> None:
     """The program; ends with its exit status."""
-    status = main(sys.argv)
     try:
+        status = main(sys.argv)
         sys.stdout.flush()
     except BrokenPipeError:
+        status = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(status)
 
