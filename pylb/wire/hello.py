@@ -15,6 +15,7 @@ HANDSHAKE, CLIENT_HELLO, SERVER_HELLO = 22, 1, 2
 RECORD_HEADER, HANDSHAKE_HEADER = 5, 4
 LONGEST_RECORD = 16384 + 2048
 LONGEST_HELLO = 65536
+TRUNCATED = "truncated ClientHello"
 
 SERVER_NAME, SUPPORTED_GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, ALPN, SUPPORTED_VERSIONS = 0, 10, 11, 13, 16, 43
 
@@ -143,7 +144,7 @@ class _Reader:
     def take(self, length: int) -> bytes:
         end = self.position + length
         if end > len(self.data):
-            raise BadMessage(0, self.position, "truncated ClientHello")
+            raise BadMessage(0, self.position, TRUNCATED)
         start, self.position = self.position, end
         return self.data[start:end]
 

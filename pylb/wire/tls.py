@@ -14,7 +14,7 @@ from OpenSSL import SSL
 
 from pylb.base.errors import BadMessage, TlsError
 from pylb.wire.certs import Certificate
-from pylb.wire.hello import ClientHello, read_client_hello
+from pylb.wire.hello import TRUNCATED, ClientHello, read_client_hello
 from pylb.wire.tls_context import PeerVerification, TlsContext, offered
 from pylb.wire.tls_facts import TlsFacts
 
@@ -26,7 +26,10 @@ CLOSED_IN_HANDSHAKE: Final = "Connection closed during SSL handshake"
 TIMEOUT_IN_HANDSHAKE: Final = "Timeout during SSL handshake"
 CONNECTION_FAILURE: Final = "SSL connection failure"
 
-UNRECOGNIZED_NAME: Final = bytes((21, 3, 3, 0, 2, 2, 112))  # the fatal alert of `strict-sni`, in a TLS 1.2 record
+# Fatal alerts written here, without OpenSSL, in a TLS 1.2 record.
+UNRECOGNIZED_NAME: Final = bytes((21, 3, 3, 0, 2, 2, 112))
+PROTOCOL_VERSION: Final = bytes((21, 3, 3, 0, 2, 2, 70))
+DECODE_ERROR: Final = bytes((21, 3, 3, 0, 2, 2, 50))
 
 _lib: Any = SSL._lib  # type: ignore[attr-defined]
 _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
@@ -36,6 +39,7 @@ _WANT_READ, _ZERO_RETURN = _lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_ZERO_RETURN
 _new_scratch = _ffi.new_allocator(should_clear_after_alloc=False)
 _SCRATCH_SIZE: Final = 65536
 _SMALL: Final = 4096
+_TLS_RECORDS: Final = (b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03")
 _scratch: list[Any] = []  # free work buffers; taken out while in use, since OpenSSL calls let other threads run
 
 
@@ -161,10 +165,11 @@ class Tls:
             hello = self._hello = read_client_hello(data)
             if hello is None:
                 return b""
-        except BadMessage:
-            if not data.startswith((b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03")) or self.context.table.default is None:
-                raise TlsError(HANDSHAKE_FAILURE) from None  # not TLS at all: closed without a word
-            hello = None
+        except BadMessage as error:
+            self._alert = _own_alert(data, error)
+            if self._alert or data[:2] not in _TLS_RECORDS or self.context.table.default is None:
+                raise TlsError(HANDSHAKE_FAILURE) from None  # what is not TLS at all is closed without a word
+            hello = None  # OpenSSL says what is wrong
         offer = self.context.choose(hello) if hello else self.context.table.default
         if offer is None:
             self._alert = UNRECOGNIZED_NAME
@@ -258,3 +263,10 @@ class Tls:
         self.error_code = _lib.ERR_peek_error()
         _lib.ERR_clear_error()
         return why
+
+
+def _own_alert(data: bytes, error: BadMessage) -> bytes:
+    """The answer to a hello of SSLv2 and to one whose lengths do not add up; empty for everything else."""
+    if len(data) > 2 and data[0] & 0x80 and data[2] == 1:
+        return PROTOCOL_VERSION
+    return DECODE_ERROR if error.why == TRUNCATED else b""

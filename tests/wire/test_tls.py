@@ -11,8 +11,17 @@ import pytest
 from OpenSSL import SSL
 
 from pylb.base.errors import Alert, TlsError
+from pylb.lab.certificate import issue
 from pylb.wire.certs import CertificateStore
-from pylb.wire.tls import CLIENT_NOT_TRUSTED, CLOSED_IN_HANDSHAKE, HANDSHAKE_FAILURE, UNRECOGNIZED_NAME, WRONG_SERVER_NAME, Tls
+from pylb.wire.tls import (
+    CLIENT_CA_NOT_TRUSTED,
+    CLIENT_NOT_TRUSTED,
+    CLOSED_IN_HANDSHAKE,
+    HANDSHAKE_FAILURE,
+    UNRECOGNIZED_NAME,
+    WRONG_SERVER_NAME,
+    Tls,
+)
 from pylb.wire.tls_context import TlsContext, TlsSettings, version_range
 from pylb.wire.tls_options import TlsBind, TlsServer
 
@@ -163,12 +172,15 @@ def test_what_is_not_tls_is_refused_silently(files: Path, store: CertificateStor
     assert tls.pending() == b""
 
 
-@pytest.mark.parametrize("data", ["16030100050200000100", "1703010002000000", "16030100050100000100"])
-def test_broken_tls_is_told_so(files: Path, store: CertificateStore, data: str) -> None:
+@pytest.mark.parametrize(("data", "alert"), [
+    ("16030100050200000100", "1503030002020a"), ("15030100020228", "1503010002020a"), ("1703010002000000", "1503010002020a"),
+    ("16030100050100000100", "15030300020232"), ("802e0100020015000000100700c0030080010080" + "78" * 60, "15030300020246"),
+])  # fmt: skip
+def test_broken_tls_gets_the_alert_haproxy_sends(files: Path, store: CertificateStore, data: str, alert: str) -> None:
     tls = Tls.server(bind_of(files, store))
     with pytest.raises(TlsError, match=HANDSHAKE_FAILURE):
         tls.receive(bytes.fromhex(data))
-    assert tls.pending()[:2] == b"\x15\x03"
+    assert tls.pending().hex() == alert
 
 
 def test_strict_sni(files: Path, store: CertificateStore) -> None:
@@ -332,3 +344,25 @@ def test_a_replaced_certificate_is_served_after_rebuild(files: Path, store: Cert
     assert later.server.facts.served.leaf == after.certificate
     with pytest.raises(Alert, match="inconsistencies between private key and certificate loaded 'x'"):
         store.replace("x", after.certificate_pem + make_ca().key_pem)
+
+
+# What HAProxy was seen to log for each chain, with an authority that vouches for it and with a stranger.
+@pytest.mark.parametrize(("authority", "chain", "why"), [
+    ("root", "whole", None), ("root", "leaf", CLIENT_NOT_TRUSTED), ("root", "expired-intermediate", CLIENT_CA_NOT_TRUSTED),
+    ("other", "whole", CLIENT_CA_NOT_TRUSTED), ("other", "leaf", CLIENT_NOT_TRUSTED), ("other", "expired-intermediate", CLIENT_CA_NOT_TRUSTED),
+])  # fmt: skip
+def test_who_is_not_trusted(tmp_path: Path, files: Path, store: CertificateStore, authority: str, chain: str, why: str | None) -> None:
+    root = make_ca("root")
+    good, old = issue("intermediate", issuer=root, authority=True), issue("old", issuer=root, authority=True, days=-3)
+    leaf, old_leaf = issue("leaf", issuer=good), issue("old leaf", issuer=old)
+    bundles = {"whole": leaf.bundle + good.certificate_pem, "leaf": leaf.bundle, "expired-intermediate": old_leaf.bundle + old.certificate_pem}
+    (tmp_path / "client.pem").write_bytes(bundles[chain])
+    (tmp_path / "root").write_bytes(root.certificate_pem)
+    (tmp_path / "other").write_bytes(make_ca("other").certificate_pem)
+    bind = bind_of(files, store, verify="required", ca_file=str(tmp_path / authority))
+    pair, said = Pair(bind, server_of(store, crt=str(tmp_path / "client.pem"))), None
+    for _ in range(3):
+        said = _receive(pair.server, pair.client.pending()) or said
+        if said is None:
+            pair.client.receive(pair.server.pending())
+    assert said == why
