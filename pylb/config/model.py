@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pylb.base.address import Address
 from pylb.sample.types import Expr, Test, Text
+from pylb.wire.certs import EVERYTHING, CertificateStore
 from pylb.wire.tls_options import TlsBind, TlsServer
 
 if TYPE_CHECKING:
@@ -102,6 +103,14 @@ class Global:
     maxsslrate: int = 0
     maxpipes: int = 0
     ulimit_n: int = 0
+    fd_hard_limit: int = 0
+    zero_warning: bool = False
+    quiet: bool = False
+    grace: int | None = None
+    close_spread_time: int | None = None
+    no_exit_on_failure: bool = False
+    mworker_max_reloads: int | None = None
+    ssl_dh_param_file: str | None = None
     nbthread: int = 0
     spread_checks: int = 0
     max_spread_checks: int = 0
@@ -117,6 +126,8 @@ class Global:
     bind_tls: TlsBind = field(default_factory=TlsBind)  # ssl-default-bind-*
     server_tls: TlsServer = field(default_factory=TlsServer)  # ssl-default-server-*
     ssl_server_verify: str = "required"
+    ssl_extra_files: frozenset[str] = EVERYTHING  # ssl-load-extra-files
+    ssl_extra_del_ext: bool = False
     server_state_base: str | None = None
     server_state_file: str | None = None
     stats_sockets: list[StatsSocket] = field(default_factory=list)
@@ -149,6 +160,7 @@ class Bind:
     text: str  # the address as written, for messages
     name: str | None = None
     id: int | None = None
+    ssl: bool = False  # the word itself; TLS words without it have no effect
     tls: TlsBind | None = None  # None: plain
     backlog: int | None = None
     maxconn: int | None = None
@@ -190,6 +202,7 @@ class Check:
     fall: int = 3
     port: int | None = None
     address: Address | None = None
+    tls: TlsServer | None = None  # what a check over TLS uses; None: plain
     use_ssl: bool | None = None  # check-ssl / no-check-ssl; None: ssl of the server unless port or addr differ
     send_proxy: bool = False
     sni: str | None = None
@@ -235,8 +248,10 @@ class Server:
     on_marked_up: str | None = None  # shutdown-backup-sessions
     check: Check = field(default_factory=Check)
     agent: Agent = field(default_factory=Agent)
-    tls: TlsServer | None = None
+    ssl: bool = False  # the word itself
+    tls: TlsServer | None = None  # None: plain
     sni: Expr | None = None
+    sni_source: str | None = None
     pool_max_conn: int = -1
     pool_low_conn: int = 0
     pool_purge_delay: int = 5000
@@ -253,6 +268,7 @@ class Server:
     socks4: Address | None = None
     init_addr: tuple[str, ...] = ()
     init_state: str | None = None
+    unresolved: bool = False  # the name has no address (yet): the server starts in maintenance
     resolvers: str | None = None
     resolve_opts: dict[str, str] = field(default_factory=dict)
     log_proto: str | None = None
@@ -271,6 +287,7 @@ class Rule:
     run: Run
     test: Test | None
     place: Place
+    needs_content: bool = False  # its condition or expression reads the request's bytes (tcp-request content)
     text: str = ""  # the rule as written, for logs (`%[last_rule...]`) and the explainer
 
 
@@ -444,6 +461,11 @@ class Proxy:
     def is_backend(self) -> bool:
         return self.kind in ("backend", "listen")
 
+    @property
+    def label(self) -> str:
+        """How messages name it: ``frontend 'www'``; a listen is a ``proxy``."""
+        return f"{'proxy' if self.kind == 'listen' else self.kind} '{self.name}'"
+
     def has(self, option: str) -> bool:
         """Is `option` set (its `no option` form removes it)?"""
         return option in self.options
@@ -467,6 +489,7 @@ class Userlist:
     place: Place
     users: dict[str, User] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
+    memberships: dict[str, list[str]] = field(default_factory=dict)  # what `group <name> users ...` said
 
 
 @dataclass(slots=True)
@@ -480,6 +503,7 @@ class Config:
     userlists: dict[str, Userlist] = field(default_factory=dict)
     http_errors: dict[str, dict[int, bytes]] = field(default_factory=dict)
     sections: dict[str, list[Any]] = field(default_factory=dict)  # peers, resolvers, mailers, ring, cache, program, ...: by kind
+    certificates: CertificateStore | None = None  # what `crt`, `ca-file` and `crl-file` words loaded; None: no such word
     patterns: Any = None  # the run-time store of maps and ACL files (sample.patterns.PatternStore)
 
     def proxy(self, name: str, face: Literal["frontend", "backend"]) -> Proxy | None:

@@ -1,0 +1,1 @@
+"""The words of configuration files: sections, their keywords, and the words of `bind` and `server` lines."""

@@ -1,0 +1,374 @@
+"""What can only be checked, resolved or computed once everything is read; messages come in HAProxy's order.
+
+Each enabled proxy goes through the same checks: names of other proxies, what the mode forbids, log formats, arguments of
+expressions (the queue that compiling filled), timeouts, servers. Then come TLS listeners, tracking, error pages and numbers.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from pylb.base.errors import Alert
+from pylb.config import checks, model
+from pylb.config.args import Reading
+from pylb.config.tls import check_binds, check_server_tls
+from pylb.sample.context import CompileContext, Unresolved
+from pylb.sample.logformat import LogFormat, compile_log_format
+from pylb.sample.types import Phase
+from pylb.sample.validity import Checkpoint
+
+TIMEOUTS = """missing timeouts for {}.
+   | While not properly invalid, you will certainly encounter various problems
+   | with such a configuration. To fix this, please ensure that all following
+   | timeouts are set to a non-zero value: 'client', 'connect', 'server'."""
+FIRST_PROXY_ID = 2
+SWITCHING = Checkpoint.FRONTEND_SWITCHING
+INHERITED_RULES = (
+    *("tcp_request_connection", "tcp_request_session", "tcp_request_content", "tcp_response_content"),
+    *("http_request", "http_response", "http_after_response"),
+)
+
+
+def complete(reading: Reading) -> None:
+    """Check and finish `reading.config`; errors are reported there."""
+    config = reading.config
+    number_proxies(config)
+    for proxy in config.proxies:
+        if not proxy.disabled:
+            link_proxy(proxy, reading)
+    check_userlists(reading)
+    for proxy in config.proxies:
+        check_binds(proxy, reading)
+    for proxy in config.proxies:
+        if not proxy.disabled:
+            take_error_sections(proxy, reading)
+    check_ports(reading)
+    if not reading.errors:
+        resolve_servers(reading)
+    if not reading.errors:
+        settle(config)
+
+
+def number_proxies(config: model.Config) -> None:
+    """Proxies, listeners and servers without a number of their own get the next free one."""
+    taken = {proxy.id for proxy in config.proxies if proxy.id}
+    number = FIRST_PROXY_ID
+    for proxy in config.proxies:
+        if proxy.id is None:
+            while number in taken:
+                number += 1
+            proxy.id = number
+            number += 1
+        number_members(proxy.servers)
+        number_members(proxy.binds)
+
+
+def number_members(members: Iterable[Any]) -> None:
+    """Number what has an `id`, from 1."""
+    listed = list(members)
+    taken = {member.id for member in listed if member.id}
+    number = 1
+    for member in listed:
+        if member.id is None:
+            while number in taken:
+                number += 1
+            member.id = number
+            number += 1
+
+
+def link_proxy(proxy: model.Proxy, reading: Reading) -> None:
+    """All checks of one proxy, in order."""
+    warn = reading.report.warning
+    if proxy.is_frontend and not proxy.binds:
+        warn(f"{proxy.label} has no 'bind' directive. Please declare it as a backend if this was intended.")
+    inherit_rules(proxy)
+    checks.before_names(proxy, reading)
+    link_default_backend(proxy, reading)
+    link_switch_rules(proxy, reading)
+    link_server_rules(proxy, reading)
+    checks.inspection(proxy, reading)
+    compile_formats(proxy, reading)
+    resolve_arguments(proxy, reading)
+    if lacks_timeouts(proxy):
+        warn(TIMEOUTS.format(proxy.label))
+    checks.after_timeouts(proxy, reading)
+    check_names(proxy, reading)
+    checks.http_only(proxy, reading)
+    checks.servers(proxy, reading)
+    for server in proxy.servers:
+        check_server_tls(proxy, server, reading)
+        link_tracking(proxy, server, reading)
+    checks.protocols(proxy, reading)
+
+
+def inherit_rules(proxy: model.Proxy) -> None:
+    """The rules of the `defaults` section run first."""
+    for slot in INHERITED_RULES:
+        getattr(proxy, slot)[:0] = getattr(proxy.defaults, slot) if proxy.defaults else []
+    if proxy.defaults and proxy.inspect_delay is None:
+        proxy.inspect_delay = proxy.defaults.inspect_delay
+
+
+def link_default_backend(proxy: model.Proxy, reading: Reading) -> None:
+    """`default_backend` must name a backend of the same mode."""
+    if proxy.default_backend is not None and (proxy.is_frontend or proxy.default_backend == proxy.name):
+        _target(proxy, proxy.default_backend, "default_backend", "as its default backend", reading)
+
+
+def _target(proxy: model.Proxy, name: str, word: str, how: str, reading: Reading) -> None:
+    target = reading.config.proxy(name, "backend")
+    if target is None:
+        reading.fail(f"Proxy '{proxy.name}': unable to find required {word}: '{name}'.")
+    elif target is proxy:
+        reading.fail(f"Proxy '{proxy.name}': loop detected for {word}: '{name}'.")
+    elif target.mode != proxy.mode:
+        reading.fail(
+            f"{proxy.mode} {proxy.label} ({proxy.place}) tries to use incompatible {target.mode} {target.label} ({target.place}) {how} (see 'mode')."
+        )
+
+
+def link_switch_rules(proxy: model.Proxy, reading: Reading) -> None:
+    """Names of `use_backend` are checked; what holds a ``%`` is a log-format."""
+    for rule in proxy.switch_rules:
+        name = rule.target
+        assert isinstance(name, str)
+        if "%" not in name:
+            _target(proxy, name, "use_backend", "in a 'use_backend' rule", reading)
+            continue
+        try:
+            compiled = compile_log_format(name, place_context(proxy, rule.place, reading, SWITCHING, "log-format string"))
+        except Alert as error:
+            reading.fail(f"Parsing [{rule.place}]: failed to parse use_backend rule '{name}' : {error}.")
+            continue
+        rule.target, rule.dynamic = compiled.call, True
+
+
+def link_server_rules(proxy: model.Proxy, reading: Reading) -> None:
+    """Names of `use-server` are checked; what holds a ``%`` is a log-format."""
+    names = [server.name for server in proxy.servers]
+    if proxy.server_rules and len(set(names)) < len(names):
+        twin = next(name for position, name in enumerate(names) if name in names[:position])
+        reading.fail(f"Refusing to use duplicated server '{twin}' found in proxy: {proxy.name}!")
+    for rule in proxy.server_rules:
+        name = rule.target
+        assert isinstance(name, str)
+        if "%" in name:
+            try:
+                where = Checkpoint.BACKEND_SERVER_CHOICE
+                rule.target, rule.dynamic = compile_log_format(name, place_context(proxy, rule.place, reading, where, "log-format string")).call, True
+            except Alert as error:
+                reading.fail(f"Parsing [{rule.place}]; use-server rule failed to parse log-format '{name}' : {error}.")
+        elif name not in names or names.count(name) > 1:
+            reading.fail(f"{proxy.label} : unable to find server '{name}' referenced in a 'use-server' rule.")
+
+
+def place_context(proxy: model.Proxy, place: model.Place | None, reading: Reading, where: Checkpoint, usage: str) -> CompileContext:
+    """A context for texts that are compiled only now."""
+    return CompileContext(
+        place=place,
+        proxy=proxy,
+        config=reading.config,
+        phase=Phase.LOG,
+        report=reading.report,
+        usage=usage,
+        checkpoints=where,
+        jobs=reading.jobs,
+    )
+
+
+def compile_formats(proxy: model.Proxy, reading: Reading) -> None:
+    """The log formats and the unique id of a frontend."""
+    checks.log_style(proxy, reading)
+    if not proxy.is_frontend:
+        return
+    for source, name, keep in (
+        ("log-format", "log-format", "log_format"),
+        ("log-format-sd", "log-format-sd", "log_format_sd"),
+        ("error-log-format", "error-log-format", "error_log_format"),
+        ("unique-id-format", "unique-id", "unique_id_format"),
+    ):
+        text = proxy.extra.get(source)
+        if text is None or (source == "log-format" and proxy.log_format_source is None):
+            continue
+        place = proxy.extra[f"{source} place"]
+        try:
+            compiled = _compile(text, proxy, place, reading, source)
+        except Alert as error:
+            reading.fail(f"Parsing [{place}]: failed to parse {name} : {error}.")
+        else:
+            setattr(proxy, keep, compiled.call)
+
+
+def _compile(text: str, proxy: model.Proxy, place: model.Place, reading: Reading, source: str) -> LogFormat:
+    where = Checkpoint.FRONTEND_REQUEST_HEADERS if source == "unique-id-format" else Checkpoint.LOG
+    context = place_context(proxy, place, reading, where, "log-format string")
+    return compile_log_format(text, replace(context, phase=Phase.REQUEST) if source == "unique-id-format" else context)
+
+
+def resolve_arguments(proxy: model.Proxy, reading: Reading) -> None:
+    """Run what waited for all names to be known; several errors are one alert."""
+    owned = {id(proxy), id(proxy.defaults)} if proxy.defaults else {id(proxy)}
+    mine = [job for job in reading.jobs if job.owner is None or id(job.owner) in owned]
+    reading.jobs[:] = [job for job in reading.jobs if job not in mine]
+    complaints: list[str] = []
+    for job in sorted(mine, key=lambda job: (job.place.file, job.place.line) if job.place else ("", 0)):
+        try:
+            job.run(reading.config)
+        except Unresolved as error:
+            complaints.append(f"parsing [{job.place}]: {error}")
+        except Alert as error:
+            reading.fail(str(error))
+    if len(complaints) == 1:
+        reading.fail(complaints[0])
+    elif complaints:
+        reading.fail("multiple argument resolution errors:" + "".join(f"\n        {complaint}" for complaint in complaints))
+
+
+def lacks_timeouts(proxy: model.Proxy) -> bool:
+    """Could a connection of this proxy last forever?"""
+    timeouts = proxy.timeouts
+    front = proxy.is_frontend and not timeouts.client
+    back = proxy.is_backend and bool(proxy.servers)
+    return front or (back and (not timeouts.connect or not (timeouts.server or (proxy.mode == "tcp" and timeouts.tunnel))))
+
+
+def check_names(proxy: model.Proxy, reading: Reading) -> None:
+    """Servers of one proxy have different names."""
+    first: dict[str, model.Server] = {}
+    for server in proxy.servers:
+        known = first.setdefault(server.name, server)
+        if known is not server:
+            reading.fail(
+                f"parsing [{server.place}] : {proxy.label}, another server named '{server.name}' was already defined"
+                f" at line {known.place.line}, please use distinct names."
+            )
+
+
+def link_tracking(proxy: model.Proxy, server: model.Server, reading: Reading) -> None:
+    """`track` names a checked server of this or another backend."""
+    if server.track is None:
+        return
+    backend, _, name = server.track.rpartition("/")
+    owner = reading.config.proxy(backend, "backend") if backend else proxy
+    who = f"[{server.place}] : 'server {proxy.name}/{server.name}' : "
+    if owner is None:
+        reading.fail(f"{who}unable to find required proxy '{backend}' for tracking.")
+        return
+    tracked = next((other for other in owner.servers if other.name == name), None)
+    if tracked is None:
+        reading.fail(f"{who}unable to find required server '{name}' for tracking.")
+    elif not (tracked.check.enabled or tracked.agent.enabled or tracked.track):
+        reading.fail(f"{who}unable to use {owner.name}/{name} for tracking as it does not have any check nor agent enabled.")
+
+
+def check_userlists(reading: Reading) -> None:
+    """Groups that users name must exist; groups that list users join them."""
+    for users in reading.config.userlists.values():
+        for user in users.users.values():
+            for group in sorted(user.groups - users.groups):
+                reading.fail(f"userlist '{users.name}': no such group '{group}' specified in user '{user.name}'")
+        for group, members in users.memberships.items():
+            for member in members:
+                known = users.users.get(member)
+                if known is None:
+                    reading.fail(f"userlist '{users.name}': no such user '{member}' specified in group '{group}'")
+                else:
+                    known.groups.add(group)
+
+
+def take_error_sections(proxy: model.Proxy, reading: Reading) -> None:
+    """Pages of `http-errors` sections."""
+    for name, place, take in proxy.extra.get("error sections", ()):
+        pages = reading.config.http_errors.get(name)
+        if pages is None:
+            reading.fail(f"proxy '{proxy.name}': unknown http-errors section '{name}' (at {place}).")
+        else:
+            take(pages)
+
+
+def check_ports(reading: Reading) -> None:
+    """A check needs a port."""
+    for proxy in reading.config.proxies:
+        if proxy.disabled:
+            continue
+        for server in proxy.servers:
+            check = server.check
+            needs = check.enabled and server.address.kind in ("ipv4", "ipv6", "name") and not check.port
+            if needs and (server.address.relative or not server.address.port) and not checks.steps_have_ports(proxy):
+                reading.fail(f"config: {proxy.label}: server '{server.name}' has neither service port nor check port.")
+
+
+def resolve_servers(reading: Reading) -> None:
+    """Names of servers become addresses, unless the line says that they need not."""
+    failed = False
+    for proxy in reading.config.proxies:
+        for server in proxy.servers:
+            if server.address.kind != "name" or _resolve(server):
+                continue
+            who = f"[{server.place}] : 'server {proxy.name}/{server.name}' : could not resolve address '{server.address.host}'"
+            if "none" in server.init_addr:
+                if "libc" in server.init_addr:
+                    reading.report.warning(f"{who}, disabling server.")
+                server.unresolved = True
+            else:
+                reading.fail(f"{who}.")
+                failed = True
+    if failed:
+        reading.fail("Failed to initialize server(s) addr.")
+
+
+def _resolve(server: model.Server) -> bool:
+    """Ask the system, as `init-addr` allows."""
+    methods = server.init_addr or ("last", "libc")
+    families = {4: socket.AF_INET, 6: socket.AF_INET6}
+    if "libc" in methods:
+        try:
+            found = socket.getaddrinfo(server.address.host, None, families.get(server.address.family, socket.AF_UNSPEC), socket.SOCK_STREAM)
+        except OSError:
+            found = []
+        if found:
+            host = str(found[0][4][0])
+            server.address = replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host)
+            return True
+    fixed = next((method for method in methods if method not in ("last", "libc", "none")), None)
+    if fixed:
+        server.address = replace(server.address, kind="ipv6" if ":" in fixed else "ipv4", host=fixed)
+    return fixed is not None
+
+
+def settle(config: model.Config) -> None:
+    """Defaults that depend on everything else."""
+    for proxy in config.proxies:
+        if proxy.is_backend and not proxy.full_connections:
+            proxy.full_connections = full_connections(proxy, config)
+        if proxy.is_backend and proxy.balance is None:
+            proxy.balance = model.Balance()
+
+
+def full_connections(proxy: model.Proxy, config: model.Config) -> int:
+    """A tenth of what all frontends may send here; 0 when a frontend's limit is only known at start."""
+    total = 0
+    for frontend in config.proxies:
+        if frontend.is_frontend and leads_to(frontend, proxy):
+            limit = frontend.maxconn or config.global_.maxconn
+            if not limit:
+                return 0
+            total += limit
+    return (total + 9) // 10
+
+
+def leads_to(frontend: model.Proxy, backend: model.Proxy) -> bool:
+    """Can requests of `frontend` come to `backend`?"""
+    if frontend is backend or frontend.default_backend == backend.name:
+        return True
+    return any(rule.dynamic or rule.target == backend.name for rule in frontend.switch_rules)
+
+
+def has_listener(config: model.Config) -> bool:
+    """Is there anything to listen on? Without it HAProxy does not start (exit status 2 of ``-c``)."""
+    return any(proxy.binds for proxy in config.proxies if not proxy.disabled)
+
+
