@@ -35,6 +35,7 @@ class Job:
 
     place: Place | None
     run: Callable[[Config], None]
+    owner: Proxy | None = None  # whose expression queued it
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class CompileContext:
 
     def later(self, run: Callable[[Config], None]) -> None:
         """Run this once the whole configuration was read."""
-        self.jobs.append(Job(self.place, run))
+        self.jobs.append(Job(self.place, run, self.proxy))
 
     def warn(self, text: str) -> None:
         """Report a warning about this place."""
