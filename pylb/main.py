@@ -73,7 +73,8 @@ def show_usage(program: str, report: Report) -> int:
 
 def obey(options: Options, report: Report) -> int:
     """Everything but help and version."""
-    report.quiet, report.diagnostics = options.quiet, options.diagnostics
+    report.quiet, report.verbose = options.quiet, options.verbose
+    report.diagnostics, report.zero_warning = options.diagnostics, options.zero_warning
     if options.condition is not None:
         report.context = "config"
         return check_condition(options.condition, report)
@@ -129,7 +130,9 @@ def start(options: Options, config: Config, report: Report) -> int:
     """The last checks, then ``-c`` ends here and anything else runs."""
     if options.master_cli and not (options.master_worker or config.global_.master_worker):
         report.warning("a master CLI socket was defined, but master-worker mode (-W) is not enabled.")
-    if report.warnings and options.zero_warning:
+    if config.global_.quiet:
+        report.hush()
+    if report.warnings and (report.zero_warning or config.global_.zero_warning):
         report.alert("Some warnings were found and 'zero-warning' is set. Aborting.")
         return 1
     if options.check:

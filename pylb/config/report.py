@@ -1,7 +1,8 @@
 """What a start has to say: ``[ALERT]``, ``[WARNING]``, ``[NOTICE]`` and ``[DIAG]`` lines in HAProxy's form.
 
 Before its first alert or warning a process names its version and its path. Everything is also kept for ``show startup-logs``.
-Quiet mode (``-q``) silences the terminal but for diagnostics, which appear only when asked for (``-dD``).
+Quiet mode (``-q``) silences the terminal but for diagnostics, which appear only when asked for (``-dD``). `zero_warning` is for
+``-dW`` and the word of that name: the program then refuses to start with warnings.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ class Report:
 
     executable: str = sys.argv[0]
     quiet: bool = False
+    verbose: bool = False
+    zero_warning: bool = False
     diagnostics: bool = False
     context: str = "config"
     write: Callable[[str], None] = write_stderr
     alerts: int = 0
     warnings: int = 0
-    aborted: bool = False
     lines: list[str] = field(default_factory=list)
     introduced: bool = False
 
@@ -68,6 +70,10 @@ class Report:
         """A suspicion, for who asked for it."""
         if self.diagnostics:
             self._say("DIAG", text, place)
+
+    def hush(self) -> None:
+        """The word `quiet` of the global section; ``-V`` is stronger."""
+        self.quiet = not self.verbose
 
     def startup_logs(self) -> str:
         """The text of ``show startup-logs``."""
