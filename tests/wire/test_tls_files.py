@@ -271,3 +271,25 @@ def test_openssl_of_the_standard_library_is_spoken_to(files: Path) -> None:
         client.receive(outgoing.read())
     incoming.write(client.pending())
     assert server.read(10) == b"ping"
+
+
+@needs_haproxy
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_haproxy_as_the_server_resumes_our_sessions(haproxy: tuple[Path, dict[str, int]], version: str) -> None:
+    path, ports = haproxy
+    context = TlsContext.for_server(TlsServer(verify="required", ca_file=f"{path}/d/a", max_version=version), CertificateStore())
+    reused = []
+    for _ in range(2):
+        client = Tls.client(context, "a.example")
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n")
+        answer = b""
+        with socket.create_connection(("127.0.0.1", ports["directory"])) as wire:
+            wire.settimeout(10)
+            while not client.eof:
+                wire.sendall(client.pending())
+                if not (data := wire.recv(65536)):
+                    break
+                answer += client.receive(data)
+        assert answer.startswith(b"HTTP/1.1 503 ") and client.facts.version == version
+        reused.append(client.facts.session_reused)
+    assert reused == [False, True]
