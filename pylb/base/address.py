@@ -39,12 +39,13 @@ class Accepts:
     default_datagram: bool = False
     descriptor: bool = False  # fd@N
     open_socket: bool = True  # the descriptor must be a socket of the right type
+    outlets: bool = False  # stdout, stderr, ring@<name>
 
 
 BIND = Accepts(ports=True, descriptor=True)
 SERVER = Accepts(port="optional", offset=True, names=True)
 PEER = Accepts(port="optional")
-LOG = Accepts(port="optional", datagram=True, default_datagram=True, descriptor=True, open_socket=False)
+LOG = Accepts(port="optional", datagram=True, default_datagram=True, descriptor=True, open_socket=False, outlets=True)
 LISTEN_LOG = Accepts(ports=True, stream=False, datagram=True, default_datagram=True, descriptor=True)
 SOURCE = Accepts(port="optional")
 SERVER_SOURCE = Accepts(port="optional", ports=True)
@@ -128,6 +129,9 @@ def parse_address(text: str, accepts: Accepts = BIND, env: Mapping[str, str] = o
     >>> str(parse_address("[::1]:80")), parse_address(":80-90").port_high
     ('[::1]:80', 90)
     """
+    outlet = _outlet(text) if accepts.outlets else None
+    if outlet is not None:
+        return outlet
     rest = expand(text, env)
     if not rest:
         raise Alert(f"'{text}' resolves to an empty address (environment variable missing?)")
@@ -151,6 +155,13 @@ def parse_address(text: str, accepts: Accepts = BIND, env: Mapping[str, str] = o
     if not (accepts.datagram if datagram else accepts.stream):
         raise Alert(f"{'dgram' if datagram else 'stream'}-type address not acceptable in '{text}'")
     return address
+
+
+def _outlet(text: str) -> Address | None:
+    """Where logs can go besides addresses."""
+    if text in ("stdout", "stderr"):
+        return Address("stdout" if text == "stdout" else "stderr", datagram=True)
+    return Address("ring", text.removeprefix("ring@"), datagram=True) if text.startswith("ring@") else None
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:

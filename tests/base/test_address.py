@@ -37,6 +37,8 @@ from pylb.base.errors import Alert
         ("nosuch.invalid:80", SERVER, Address("name", "nosuch.invalid", 80, 80)),
         ("1.2.3.4:514", LOG, Address("ipv4", "1.2.3.4", 514, 514, datagram=True)),
         ("tcp@1.2.3.4:53", NAMESERVER, Address("ipv4", "1.2.3.4", 53, 53)),
+        ("stdout", LOG, Address("stdout", datagram=True)),
+        ("ring@buffer", LOG, Address("ring", "buffer", datagram=True)),
         ("fd@2", LOG, Address("fd", fd=2, datagram=True)),
         ("1.2.3.4", SOURCE, Address("ipv4", "1.2.3.4")),
     ],
