@@ -64,13 +64,18 @@ def configuration_keywords() -> str:
         if family in families:
             lines += ["listen" if family == "proxy" else family, *(f"\t{entry.name}" for entry in by_name(families[family]))]
             if family == "proxy":
-                lines += [*_line_words("bind <addr>", configuration.bind_keyword), *_line_words("server <name> <addr>", configuration.server_keyword)]
+                lines += [*_line_words("bind <addr>", configuration.bind_keyword, "ssl "), *_line_words("server <name> <addr>", configuration.server_keyword)]
                 lines += _actions()
     return _page("configuration keywords", lines)
 
 
-def _line_words(head: str, words: Registry[Callable[..., None]]) -> list[str]:
-    return [f"\t{head} {entry.name}" for entry in by_name(words)]
+def _line_words(head: str, words: Registry[Callable[..., None]], tls: str = "") -> list[str]:
+    """The words of `bind` and `server` lines; `tls` is put before those of TLS, and ``+1`` tells of an argument."""
+    lines = []
+    for entry in by_name(words):
+        group = tls if entry.function.__module__.endswith("_tls") else ""
+        lines.append(f"\t{head} {group}{entry.name}{' +1' if entry.facts.get('usage') else ''}")
+    return [line for line in lines if not line.endswith("ssl ssl")]
 
 
 def _actions() -> list[str]:
