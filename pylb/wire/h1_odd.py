@@ -331,6 +331,7 @@ def _finish_response(reader: Reader, response: Response, fields: Fields, request
         response.upgrade = b", ".join(fields.headers.get_all(b"upgrade"))
     if response.status == 101:
         _settle_switch(reader, response, fields, upgrade)
+    contradictory = fields.encoded and fields.length is not None  # RFC 9112 6.3: the connection does not survive it
     if fields.encoded:
         fields.headers.remove(b"content-length")
         fields.length = None
@@ -340,7 +341,7 @@ def _finish_response(reader: Reader, response: Response, fields: Fields, request
         fields.headers.remove(b"transfer-encoding")
     response.length = fields.length or 0
     persistent = response.version >= 11 or (fields.keep and not fields.chunked)
-    response.keep_alive = persistent and not fields.close and response.framing not in (Framing.CLOSE, Framing.TUNNEL)
+    response.keep_alive = persistent and not fields.close and not contradictory and response.framing not in (Framing.CLOSE, Framing.TUNNEL)
 
 
 def _settle_switch(reader: Reader, response: Response, fields: Fields, upgrade: bytes | None) -> None:

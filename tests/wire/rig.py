@@ -166,6 +166,16 @@ class Rig:
             result.error = self._error()
         return result
 
+    def server_connection_survives(self, sent: bytes, script: bytes) -> bool:
+        """Does haproxy keep its connection to the origin after this answer, while the client stays?"""
+        self.origin.idle.wait(5)
+        self.origin.script, self.origin.hang_up, self.origin.received = script, False, b""
+        with socket.create_connection(self.address) as client:
+            client.settimeout(2)
+            client.sendall(sent)
+            client.recv(65536)
+            return not self.origin.idle.wait(0.1)
+
     @staticmethod
     def _complete(data: bytes, sent: bytes) -> bool:
         """Is this the whole of an answer that does not end with the connection?"""

@@ -122,6 +122,18 @@ def test_responses(rig: Rig) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+PERSISTENCE = """start: plain|start: 1.0|start: 2.0|hops: keep-alive from 1.0|hops: close|hops: close, keep-alive|body: chunked and length|body: chunked
+body: length and chunked|body: 204|body: 304 chunked|body: HEAD chunked|body: HEAD without length|body: chunked from 1.0|body: HEAD from 1.0"""
+
+
+@pytest.mark.parametrize("name", PERSISTENCE.replace("\n", "|").split("|"))
+def test_connections_to_servers_live_on(rig: Rig, name: str) -> None:
+    request, raw, _ = ODD_RESPONSES[name]
+    got = read_response(raw, request.split(b" ")[0], LIMITS)
+    assert got is not None
+    assert rig.server_connection_survives(request, raw) == got[0].keep_alive
+
+
 def test_table_is_big_enough() -> None:
     assert len(ODD_REQUESTS) >= 120
     assert len(ODD_RESPONSES) >= 60
