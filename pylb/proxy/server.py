@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pylb.base.order import Entry
 from pylb.proxy import weights
 from pylb.proxy.balance import make_balancer
 from pylb.proxy.counters import ServerCounters
@@ -62,6 +63,7 @@ class Server:
         self.maxconn, self.minconn, self.maxqueue = settings.maxconn, settings.minconn or settings.maxconn, settings.maxqueue
         self.served = 0  # slots taken
         self.streams: set[Any] = set()  # who holds them
+        self.rank: Entry | None = None  # the balancer's own note of where the server stands
         self.queue = Queue()
         self.pool = Pool(self)
         self.counters = ServerCounters()

@@ -23,16 +23,9 @@ class LeastConnections(Balancer):
     def __init__(self, backend: Any) -> None:
         super().__init__(backend)
         self.groups: tuple[Ordered[Server], Ordered[Server]] = (Ordered(), Ordered())  # actives, backups
-        self.entries: dict[Server, Entry] = {}
         self.weights: dict[Server, int] = {}  # the weights that the keys were computed with
         for server in self.servers:
             self.enter(server)
-
-    @staticmethod
-    def load(server: Server) -> int:
-        """The key of the order: streams in flight, this one included, per weight."""
-        inflight = server.served + len(server.queue)
-        return (inflight + 1) * WEIGHT_LIMIT // server.eweight if inflight else 0
 
     def pick(self, stream: Any, avoid: Server | None = None) -> Server | Full | None:
         if self.active:
@@ -54,36 +47,37 @@ class LeastConnections(Balancer):
 
     def taken(self, server: Server) -> None:
         self.served += 1
-        if server in self.entries:
-            self.move(server)
+        if server.rank is not None:
+            self.move(server, server.rank)
 
     def dropped(self, server: Server) -> None:
         self.served -= 1
-        if server in self.entries:
-            self.move(server)
+        if server.rank is not None:
+            self.move(server, server.rank)
 
-    def move(self, server: Server) -> None:
+    def move(self, server: Server, rank: Entry) -> None:
         """Put the server where its load belongs; an unchanged load keeps its rank."""
-        inflight = server.served + len(server.queue)
+        inflight = server.served + len(server.queue.places.entries)
         key = (inflight + 1) * WEIGHT_LIMIT // server.eweight if inflight else 0
-        entry = self.entries[server]
-        if entry[0] != key:
+        if rank[0] != key:
             group = self.groups[server.backup]
-            group.remove(entry)
-            self.entries[server] = group.add(key, server)
+            group.remove(rank)
+            server.rank = group.add(key, server)
 
     def changed(self, server: Server) -> None:
         super().changed(server)
         if self.weights.get(server, 0) == (server.eweight if server.usable else 0):
             return
-        entry = self.entries.pop(server, None)
-        if entry is not None:
-            self.groups[server.backup].remove(entry)
+        if server.rank is not None:
+            self.groups[server.backup].remove(server.rank)
+            server.rank = None
             del self.weights[server]
         self.enter(server)
 
     def enter(self, server: Server) -> None:
         """Put a usable server behind those of its load."""
         if server.usable:
-            self.entries[server] = self.groups[server.backup].add(self.load(server), server)
+            inflight = server.served + len(server.queue)
+            key = (inflight + 1) * WEIGHT_LIMIT // server.eweight if inflight else 0
+            server.rank = self.groups[server.backup].add(key, server)
             self.weights[server] = server.eweight

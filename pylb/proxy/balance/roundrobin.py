@@ -126,6 +126,27 @@ class Turns:
         seat.next = seat.last + step
         self.position += 1
 
+    def pick_due(self, avoid: Server | None) -> Server | None:
+        """The common case in one go: the first in line is due, has room, and is due again within this turn."""
+        entries = self.placed.entries
+        if not entries:
+            return None
+        seat: Seat = entries[0][2]
+        server, weight = seat.server, seat.weight
+        step, rest = divmod(self.weight, weight)
+        rest += seat.rest
+        if rest >= weight:
+            rest -= weight
+            step += 1
+        due = seat.next + step
+        if seat.next > self.position or server is avoid or server.full() or due >= self.span + min(self.span, self.weight):
+            return None
+        del entries[0]
+        seat.last, seat.next, seat.rest = seat.next, due, rest
+        self.position += 1
+        seat.entry = self.placed.add(256 * due + (WEIGHT_LIMIT + rest - weight) // WEIGHT_SCALE, seat)
+        return server
+
     def pick(self, avoid: Server | None) -> Server | None:
         """The next server with a free slot; those passed over keep their rank in time."""
         if not self.span:
@@ -194,9 +215,9 @@ class RoundRobin(Balancer):
             turns = self.turns[1]
         else:
             return None
-        if self.crowded():
+        if self.backend.queue.places.entries and self.crowded():
             return ALL_FULL
-        return turns.pick(avoid) or ALL_FULL
+        return turns.pick_due(avoid) or turns.pick(avoid) or ALL_FULL
 
     def changed(self, server: Server) -> None:
         super().changed(server)
