@@ -15,7 +15,7 @@ from pylb.base.errors import Alert
 from pylb.config import checks, model
 from pylb.config.args import Reading
 from pylb.config.tls import check_binds, check_server_tls
-from pylb.sample.context import CompileContext, Unresolved
+from pylb.sample.context import CompileContext, Job, Unresolved
 from pylb.sample.logformat import LogFormat, compile_log_format
 from pylb.sample.types import Phase
 from pylb.sample.validity import Checkpoint
@@ -45,6 +45,7 @@ def complete(reading: Reading) -> None:
     for proxy in config.proxies:
         if not proxy.disabled:
             take_error_sections(proxy, reading)
+    run_jobs(reading.jobs, reading)
     check_ports(reading)
     if not reading.errors:
         resolve_servers(reading)
@@ -98,6 +99,7 @@ def link_proxy(proxy: model.Proxy, reading: Reading) -> None:
     check_names(proxy, reading)
     checks.http_only(proxy, reading)
     checks.servers(proxy, reading)
+    check_resolvers(proxy, reading)
     for server in proxy.servers:
         check_server_tls(proxy, server, reading)
         link_tracking(proxy, server, reading)
@@ -199,7 +201,7 @@ def compile_formats(proxy: model.Proxy, reading: Reading) -> None:
         except Alert as error:
             reading.fail(f"Parsing [{place}]: failed to parse {name} : {error}.")
         else:
-            setattr(proxy, keep, compiled.call)
+            setattr(proxy, keep, compiled if keep == "log_format" else compiled.call)
 
 
 def _compile(text: str, proxy: model.Proxy, place: model.Place, reading: Reading, source: str) -> LogFormat:
@@ -213,6 +215,11 @@ def resolve_arguments(proxy: model.Proxy, reading: Reading) -> None:
     owned = {id(proxy), id(proxy.defaults)} if proxy.defaults else {id(proxy)}
     mine = [job for job in reading.jobs if job.owner is None or id(job.owner) in owned]
     reading.jobs[:] = [job for job in reading.jobs if job not in mine]
+    run_jobs(mine, reading)
+
+
+def run_jobs(mine: list[Job], reading: Reading) -> None:
+    """Run what was queued, in the order of the files."""
     complaints: list[str] = []
     for job in sorted(mine, key=lambda job: (job.place.file, job.place.line) if job.place else ("", 0)):
         try:
@@ -264,6 +271,13 @@ def link_tracking(proxy: model.Proxy, server: model.Server, reading: Reading) ->
         reading.fail(f"{who}unable to use {owner.name}/{name} for tracking as it does not have any check nor agent enabled.")
 
 
+def check_resolvers(proxy: model.Proxy, reading: Reading) -> None:
+    """The section that `resolvers` names."""
+    for server in proxy.servers:
+        if server.resolvers is not None:
+            reading.fail(f"{proxy.label}, server '{server.name}': unable to find required resolvers '{server.resolvers}'")
+
+
 def check_userlists(reading: Reading) -> None:
     """Groups that users name must exist; groups that list users join them."""
     for users in reading.config.userlists.values():
@@ -309,8 +323,8 @@ def resolve_servers(reading: Reading) -> None:
             if server.address.kind != "name" or _resolve(server):
                 continue
             who = f"[{server.place}] : 'server {proxy.name}/{server.name}' : could not resolve address '{server.address.host}'"
-            if "none" in server.init_addr:
-                if "libc" in server.init_addr:
+            if "none" in server.init_addr or reading.config.global_.ignore_resolution:
+                if not server.init_addr or "libc" in server.init_addr:
                     reading.report.warning(f"{who}, disabling server.")
                 server.unresolved = True
             else:
@@ -318,6 +332,7 @@ def resolve_servers(reading: Reading) -> None:
                 failed = True
     if failed:
         reading.fail("Failed to initialize server(s) addr.")
+        reading.aborted = True
 
 
 def _resolve(server: model.Server) -> bool:

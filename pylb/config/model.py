@@ -106,6 +106,7 @@ class Global:
     fd_hard_limit: int = 0
     zero_warning: bool = False
     quiet: bool = False
+    ignore_resolution: bool = False  # -dr: servers whose names cannot be resolved are disabled instead
     grace: int | None = None
     close_spread_time: int | None = None
     no_exit_on_failure: bool = False
@@ -418,7 +419,7 @@ class Proxy:
     monitor_uri: bytes | None = None
     monitor_fail: list[Test] = field(default_factory=list)
     monitor_net: Any = None
-    log_format: Text | None = None
+    log_format: LogFormat | None = None
     log_format_source: str | None = None
     log_format_sd: Text | None = None
     error_log_format: Text | None = None

@@ -171,12 +171,14 @@ def drop_foreign_timeouts(proxy: model.Proxy) -> None:
                 setattr(proxy.timeouts, slot.name, None)
 
 
-def read_config(paths: Sequence[str | os.PathLike[str]], report: Reports, env: MutableMapping[str, str] | None = None) -> model.Config | None:
-    """Read the files, in order, as one configuration; None when there were errors (they were reported).
+def read_config(
+    paths: Sequence[str | os.PathLike[str]], report: Reports, env: MutableMapping[str, str] | None = None, start: model.Config | None = None
+) -> model.Config | None:
+    """Read the files, in order, as one configuration; None when there were errors (they were reported). `start` has what is set before.
 
     A directory stands for the visible ``.cfg`` files in it. Raises Alert when a path cannot be looked at.
     """
-    reading = Reading(model.Config(), report, os.environ if env is None else env)
+    reading = Reading(start or model.Config(), report, os.environ if env is None else env)
     read_files(find_files([os.fspath(path) for path in paths]), reading)
     if not reading.errors:
         link.complete(reading)

@@ -2,7 +2,7 @@
 
 A word's fingerprint counts its letters' neighbours: which character follows which, and which occur at all. Letters count
 without case, digits are all alike, and so are all other characters. The nearest fingerprint wins (the first of equals) when
-its squared distance is at most twice the length of the misspelt word.
+its squared distance is at most twice the length of either word.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     best, nearest = None, 2 * len(word) + 1
     for candidate in known:
         distance = difference(wanted, fingerprint(candidate))
-        if distance < nearest:
+        if distance < nearest and distance <= 2 * len(candidate):
             best, nearest = candidate, distance
     return best
 

@@ -10,6 +10,7 @@ from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.registry import FACES, PROXY, keyword
+from pylb.keywords.config.rules import earlier, enter
 
 SUPPORTED = "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'uri', 'url_param', 'hdr(name)' and 'rdp-cookie(name)' options."
 SIMPLE = ("roundrobin", "static-rr", "leastconn", "first", "source")
@@ -152,6 +153,7 @@ def use_backend(proxy: model.Proxy, args: Args) -> None:
     if not name:
         raise Alert("'use_backend' expects a backend name.")
     args.index = 2
+    enter(args, "use_backend")
     test = None
     if args.at_condition():
         try:
@@ -162,6 +164,7 @@ def use_backend(proxy: model.Proxy, args: Args) -> None:
             raise Alert(f"error detected while parsing switching rule : {error}.")
     elif args.at(2):
         raise Alert(f"unexpected keyword '{args.at(2)}' after switching rule, only 'if' and 'unless' are allowed.")
+    earlier(proxy, args, "use_backend", "use_backend")
     proxy.switch_rules.append(model.SwitchRule(name, False, test, args.place))
 
 
@@ -174,6 +177,7 @@ def use_server(proxy: model.Proxy, args: Args) -> None:
     args.index = 2
     if not args.at_condition():
         raise Alert("'use-server' requires either 'if' or 'unless' followed by a condition.")
+    enter(args, "use-server")
     try:
         test = args.condition()
     except BareAlert:

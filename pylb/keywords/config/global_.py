@@ -449,7 +449,11 @@ def h1_case_adjust_file(settings: model.Global, args: Args) -> None:
                 if len(words) == 2:
                     _adjust(settings, *words)
     except OSError:
-        raise BareAlert(f"h1-headers-case-adjust-file '{path}': failed to open file.")
+        args.later(lambda config: _cannot_open(path))
+
+
+def _cannot_open(path: str) -> None:
+    raise BareAlert(f"h1-headers-case-adjust-file '{path}': failed to open file.")
 
 
 @keyword("default-path", sections=GLOBAL, usage="{ current | config | parent | origin <path> }")

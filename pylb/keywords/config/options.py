@@ -139,16 +139,13 @@ def _redispatch(proxy: model.Proxy, args: Args) -> None:
 def _other(proxy: model.Proxy, args: Args, name: str) -> None:
     entry = option.get(name)
     if entry is None:
-        known = [*PLAIN, *(other for other in (*CONNECTION_MODES, "redispatch", *option.entries) if other not in UNSUGGESTED)]
+        known = [*CONNECTION_MODES, "redispatch", *option.entries, *PLAIN]
         raise Alert(f"unknown option '{name}'" + (did_you_mean(name, known) or "."))
     face = entry.facts.get("face")
     if face and args.lacks(face):
         args.warn(f"'{name}' ignored because {proxy.label} has no {face} capability.")
         return
     entry.function(proxy, args)
-
-
-UNSUGGESTED: tuple[str, ...] = ()
 
 
 def _log_style(name: str, apply: Callable[[model.Proxy, Args], None]) -> None:

@@ -15,6 +15,7 @@ from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.registry import Entry
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
+from pylb.config.lines import Abort
 from pylb.config.registry import FACES, PROXY, keyword
 from pylb.config.spelling import suggest
 from pylb.sample.types import Phase, Test
@@ -83,6 +84,8 @@ PLACES = {
     "http-response": Place(
         Phase.RESPONSE, Checkpoint.FRONTEND_RESPONSE_HEADERS, Checkpoint.BACKEND_RESPONSE_HEADERS, "http-response expression"
     ),
+    "use_backend": Place(Phase.REQUEST, Checkpoint.FRONTEND_SWITCHING, NOWHERE, "use_backend expression"),
+    "use-server": Place(Phase.SERVER, NOWHERE, Checkpoint.BACKEND_SERVER_CHOICE, "use-server expression"),
     "http-after-response": Place(
         Phase.RESPONSE, Checkpoint.FRONTEND_RESPONSE_HEADERS, Checkpoint.BACKEND_RESPONSE_HEADERS, "http-after-response expression"
     ),
@@ -143,8 +146,27 @@ ORDER = ("tcp-request connection", "tcp-request session", "tcp-request content",
 LATER = {kind: ORDER[position + 1 :] for position, kind in enumerate(ORDER)}
 
 
+FINAL = ("allow", "deny", "auth", "redirect", "tarpit", "return")
+
+
+def no_operation(rules: list[model.Rule], args: Args, ruleset: str, how: str = "is final and ") -> None:
+    """Warn about rules behind one that always ends the evaluation."""
+    if rules and rules[-1].test is None and rules[-1].action in FINAL:
+        args.report.warning(f"{args.where}: previous '{ruleset}' action {how}has no condition attached, further entries are NOOP.")
+
+
 def http_rule(proxy: model.Proxy, args: Args, ruleset: str, at: int = 1) -> model.Rule:
-    """One rule of an HTTP rule set; `at` is where the action stands."""
+    """One rule of an HTTP rule set; `at` is where the action stands. Its mistakes end the reading, as HAProxy's do."""
+    try:
+        return _http_rule(proxy, args, ruleset, at)
+    except NotImplementedYet:
+        raise
+    except Alert as error:
+        args.fail(error)
+        raise Abort("") from None
+
+
+def _http_rule(proxy: model.Proxy, args: Args, ruleset: str, at: int) -> model.Rule:
     enter(args, ruleset)
     word = args.at(at)
     entry = find_action(ruleset, word) if word else None
@@ -190,6 +212,7 @@ def _http_ruleset(name: str, slot: str) -> None:
         """One rule of this set."""
         if proxy.kind == "defaults" and not proxy.name:
             raise Alert(f"'{name}' not allowed in anonymous 'defaults' section.")
+        no_operation(getattr(proxy, slot), args, name)
         new = http_rule(proxy, args, name)
         if name == "http-request":
             earlier(proxy, args, name, name)

@@ -8,7 +8,7 @@ from pylb.config.args import Args, BareAlert
 from pylb.config.registry import server_keyword
 from pylb.keywords.config.bind_tls import VERSIONS, argument, ca_path, certificate_path, inherit, read_version, set_option, store_of
 from pylb.sample.types import Phase
-from pylb.sample.validity import Checkpoint
+from pylb.sample.validity import Checkpoint, available, needs
 from pylb.wire.tls_options import TlsServer
 
 UNVERIFIED = (
@@ -113,6 +113,11 @@ def sni(one: model.Server, args: Args) -> None:
         raise BareAlert(f"error detected while parsing sni expression : {error}")
     finally:
         args.checkpoints = before
+    if not available(expression.source, Checkpoint.BACKEND_REQUEST_HEADERS | Checkpoint.SERVER_CONNECT):
+        raise BareAlert(
+            f"error detected while parsing sni expression :  fetch method '{expression.text}' extracts information"
+            f" from '{needs(expression.source)}', none of which is available here."
+        )
     one.sni = expression.call
     one.sni_source = expression.text
 

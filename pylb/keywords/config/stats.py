@@ -10,7 +10,7 @@ from pylb.base.errors import Alert
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.registry import PROXY, keyword
-from pylb.keywords.config.rules import enter, http_rule
+from pylb.keywords.config.rules import enter, http_rule, no_operation
 
 SUPPORTED = "'admin', 'uri', 'realm', 'auth', 'scope', 'enable', 'hide-version', 'show-node', 'show-desc' or 'show-legends'."
 NODE = frozenset(string.ascii_letters + string.digits + "-_.")
@@ -102,6 +102,7 @@ def _admin(proxy: model.Proxy, args: Args) -> None:
 def _http_request(proxy: model.Proxy, args: Args) -> None:
     if args.in_defaults:
         raise BareAlert(f"{args.where}: 'stats' not allowed in 'defaults' section.")
+    no_operation(page(proxy).http_request, args, "stats", "")
     rule = http_rule(proxy, args, "http-request", 2)
     page(proxy).http_request.append(rule)
 
