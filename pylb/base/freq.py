@@ -93,7 +93,8 @@ def measure(current: int, previous: int, elapsed: float, period: float) -> float
 class Average:
     """A sliding average of integers and the greatest one seen.
 
-    `samples` is how many values there were: while they are few the window is as short as they are many.
+    `samples` is how many values there were. Until they fill the window nothing is forgotten and the average is the mean; from then on each
+    value takes the place of one average value.
     """
 
     total: int = 0
@@ -101,8 +102,9 @@ class Average:
 
     def add(self, value: int, samples: int, window: int = TIME_SAMPLES) -> None:
         """Take `value` in; `samples` counts it already."""
-        size = max(1, min(samples, window))
-        self.total += value - -(-self.total // size)
+        if samples > window:
+            self.total += -self.total // window
+        self.total += value
         if value > self.highest:
             self.highest = value
 

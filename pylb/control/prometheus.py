@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from pylb.base.freq import TIME_SAMPLES
 from pylb.control import stats
 from pylb.control.stats_page import Answer, gather, path_of
-from pylb.proxy.fields import FIELDS, Field, Row
+from pylb.proxy.fields import FIELDS, Field, Row, Value
 from pylb.proxy.info import read_info
 from pylb.wire.replies import error_body
 
@@ -32,6 +33,8 @@ CHECK_STATES: Final = (
 TIMES: Final = frozenset(
     {"qtime", "ctime", "rtime", "ttime", "qtime_max", "ctime_max", "rtime_max", "ttime_max", "check_duration"}  # milliseconds, exported as seconds
 )
+
+AVERAGES: Final = frozenset({"qtime", "ctime", "rtime", "ttime"})
 
 # Where the exporter's help differs from the column's description.
 HELP: Final = {
@@ -175,12 +178,17 @@ def samples(column: Field, row: Row) -> Iterator[Sample]:
         return states(CHECK_STATES, row.text("check_status").removeprefix("* "))
     if column.name.startswith("hrsp_"):
         return iter(((f',code="{column.name.removeprefix("hrsp_")}"', row.text(column.name)),))
-    value = row[column.name]
+    value = long_average(row, column.name) if column.name in AVERAGES else row[column.name]
     if column.name == "check_code":
         value = value or 0
     if value is None:
         return iter((("", "NaN"),))
     return iter((("", f"{int(value) / 1000:f}" if column.name in TIMES else str(value)),))
+
+
+def long_average(row: Row, name: str) -> Value:
+    """A time over the whole window, however few samples there were: smaller than `show stat` says at first."""
+    return None if row.owner is None else int(getattr(row.owner.counters, name).value(TIME_SAMPLES))
 
 
 STATES_OF: Final = {"F": ("DOWN", "UP"), "L": ("WAITING", "OPEN", "FULL"), "B": ("DOWN", "UP"), "S": SERVER_STATES}

@@ -23,7 +23,7 @@ class Listener:
 
     def __init__(self, frontend: Frontend, bind: model.Bind, number: int) -> None:
         self.frontend, self.bind, self.number = frontend, bind, number
-        self.name = bind.name or f"sock-{number}"
+        self.name = bind.name or f"sock-{bind.id or number}"
         self.id = bind.id or number
         self.maxconn = bind.maxconn or 0
         self.counters = ListenerCounters()
