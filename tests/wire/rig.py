@@ -118,7 +118,9 @@ class Rig:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError((self.dir / "log").read_text())
+                said = (self.dir / "log").read_text()
+                self.stop()
+                raise RuntimeError(said)
             try:
                 self.cli("show info")
                 return
