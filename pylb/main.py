@@ -106,11 +106,13 @@ def prepare_environment(env: MutableMapping[str, str], options: Options) -> None
 def read(options: Options, report: Report) -> Config | None:
     """The configuration with what the command line overrules; None after errors."""
     from pylb import keywords
+    from pylb.config.model import Config, Global
     from pylb.config.sections import read_config
 
     keywords.load()
+    settings = Global(ignore_resolution=options.ignore_resolution, localpeer=options.local_peer)
     try:
-        config = read_config(options.files, report)
+        config = read_config(options.files, report, start=Config(global_=settings))
     except Alert as error:
         report.alert(str(error))
         return None
@@ -121,8 +123,6 @@ def read(options: Options, report: Report) -> Config | None:
         config.global_.maxconn = options.maxconn
     if options.no_server_verify:
         config.global_.ssl_server_verify = "none"
-    if options.local_peer:
-        config.global_.localpeer = options.local_peer
     return config
 
 

@@ -35,6 +35,8 @@ CHECKED = [
     ([WARNED], ["-dW"]),
     ([WARNED], ["-q", "-dW"]),
     ([VALID], ["-S", "/tmp/never"]),
+    ([VALID + "backend b\n server s nosuch.invalid:80\n"], []),
+    ([VALID + "backend b\n server s nosuch.invalid:80\n"], ["-dr"]),
     ([""], []),
     ([""], ["-q"]),
     (["backend b\n server s 127.0.0.1:1\n"], []),
