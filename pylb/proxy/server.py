@@ -226,7 +226,10 @@ class Server:
 
     def apply(self, now: float) -> bool:
         """Compute weight and usability again and tell the balancer. Has the backend lost its last server by that?"""
-        self.ramp = weights.ramp(self, now) if self.state is State.STARTING else self.ramp if self.state is not State.RUNNING else weights.FULL
+if self.state is State.STARTING and self.backend.balancer.dynamic:
+            self.ramp = weights.ramp(self, now)
+        elif self.state is State.RUNNING:
+            self.ramp = weights.FULL
         eweight = weights.effective(self.uweight, self.ramp)
         self.in_service = not self.admin & (MAINT | DRAIN) and self.state in (State.STARTING, State.RUNNING)
         usable = eweight > 0 and self.in_service

@@ -102,9 +102,13 @@ class Client:
         return ids
 
     def _answer(self) -> int:
+        status, body = self.answer()
+        return int(body.split(b".")[3]) if b" 200 " in status else 0
+
+    def answer(self) -> tuple[bytes, bytes]:
+        """The status line and body of the next response."""
         status, length = self.file.readline(), 0
         while (line := self.file.readline()) not in (b"\r\n", b""):
             if line.lower().startswith(b"content-length:"):
                 length = int(line[15:])
-        body = self.file.read(length)
-        return int(body.split(b".")[3]) if b" 200 " in status else 0
+        return status, self.file.read(length)

@@ -231,7 +231,7 @@ class RoundRobin(Balancer):
         elif seat.weight and not weight:
             turns.leave(seat)
             seat.weight = 0
-            if server not in self.servers:
-                del self.seats[server]
         elif weight != seat.weight:
             turns.reweigh(seat, weight)
+        if server not in self.servers:
+            del self.seats[server]

@@ -1,0 +1,93 @@
+"""Idle connections: who may have which, limits, purge."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from farm import farm, server
+
+
+class Connection:
+    def __init__(self, requests: int = 1, session: object = None) -> None:
+        self.requests, self.source_session, self.closed = requests, session, False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Session:
+    def __init__(self, requests: int) -> None:
+        self.requests = requests
+
+
+def pool(mode: str = "safe", **settings: Any) -> Any:
+    backend = farm([server("s1", **settings)])
+    backend.settings.http_reuse = mode
+    return type(backend.servers[0].pool)(backend.servers[0])
+
+
+def ask(one: Any, requests: int, session: Any = None) -> Any:
+    return one.get(SimpleNamespace(session=session or Session(requests)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "later"), [("never", (), ()), ("safe", (), ("idle", "safe")), ("aggressive", ("safe",), ("idle",)), ("always", ("idle", "safe"), ())]
+)
+def test_modes(mode: str, first: tuple[str, ...], later: tuple[str, ...]) -> None:
+    one = pool(mode)
+    named = {Connection(1): "idle", Connection(2): "safe"}
+    for connection in named:
+        one.put(connection)
+    for number, expected in ((1, first), (2, later)):
+        taken = []
+        while (connection := ask(one, number)) is not None:
+            taken.append(named[connection])
+        assert tuple(taken) == expected
+
+
+def test_never_keeps_a_connection_with_its_session() -> None:
+    one, session = pool("never"), Session(1)
+    connection = Connection(1, session)
+    one.put(connection)
+    assert ask(one, 2) is None
+    assert ask(one, 2, session) is connection
+    one.put(connection)
+    one.session_ended(session)
+    assert connection.closed
+
+
+def test_limits() -> None:
+    one = pool("always", pool_max_conn=1)
+    kept, refused = Connection(), Connection()
+    one.put(kept)
+    one.put(refused)
+    assert (kept.closed, refused.closed) == (False, True)
+    assert one.server.counters.idle_conn_cur == 1
+    worn = Connection(3)
+    other = pool("always", max_reuse=2)
+    other.put(worn)
+    assert worn.closed
+    assert not pool("always", pool_purge_delay=0).put(refused)
+
+
+def test_purge_takes_half_of_what_was_not_needed() -> None:
+    one = pool("always")
+    for _ in range(8):
+        one.put(Connection())
+    assert [len(one.purge()) for _ in range(5)] == [4, 2, 1, 1, 0]
+    assert one.server.counters.idle_conn_cur == 0
+
+
+def test_a_dead_connection_is_forgotten() -> None:
+    one, gone = pool("always"), Connection()
+    one.put(gone)
+    one.remove(gone)
+    one.remove(gone)
+    assert len(one) == 0
+    assert ask(one, 2) is None
