@@ -6,7 +6,8 @@ servers, its BACKEND line. Texts end with the newline of their last line; the em
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,7 @@ EVERYTHING = FRONTENDS | BACKENDS | SERVERS | LISTENERS
 
 @dataclass(slots=True)
 class Filter:
-    """Which rows are wanted. -1 means all."""
+    """Which rows are wanted. -1 means all; a number chooses among servers and listeners only."""
 
     proxy_id: int = -1
     types: int = EVERYTHING
@@ -64,7 +65,7 @@ def faces(process: Process, want: Filter) -> Iterator[Frontend | Backend]:
 
 def frontend_rows(frontend: Frontend, want: Filter, view: View) -> Iterator[Row]:
     """A frontend and its listeners."""
-    if want.types & FRONTENDS and want.server_id in (-1, 0):
+    if want.types & FRONTENDS:
         yield frontend_row(frontend, view)
     if want.types & LISTENERS and "socket-stats" in frontend.settings.options:
         for row in listener_rows(frontend, view):
@@ -78,7 +79,7 @@ def backend_rows(backend: Backend, want: Filter, view: View) -> Iterator[Row]:
         for server in backend.servers:
             if want.server_id in (-1, server.id) and is_shown(server.status_text, want):
                 yield server_row(server, view)
-    if want.types & BACKENDS and want.server_id in (-1, 0):
+    if want.types & BACKENDS:
         yield backend_row(backend, view)
 
 
@@ -185,6 +186,58 @@ def json_cells(row: Row) -> Iterator[str]:
         owner = f'"objType":"{OBJECT_NAMES[row.kind]}","proxyId":{row.proxy_id},"id":{row.id}'
         place = f'"field":{{"pos":{POSITIONS[position]},"name":"{column.name}"}},"processNum":1'
         yield f'{{{owner},{place},"tags":{json_tags(column.tags_of(row.kind))},"value":{json_value(column.type, value)}}}'
+
+
+# -- the commands' words
+
+NO_SUCH_PROXY: Final = "No such proxy.\n"
+NO_SUCH_DOMAIN: Final = "Invalid statistics domain.\n"
+
+
+def leading_number(text: str) -> int:
+    """What C's atoi makes of it."""
+    match = re.match(r"\s*[+-]?\d+", text)
+    return int(match[0]) if match else 0
+
+
+def show_stat(process: Process, words: Sequence[str], legends: bool = True) -> Iterator[str]:
+    """`show stat [domain proxy] [<proxy> <type> <sid>] [typed|json] [desc] [up|no-maint]`: the answer's pieces, or what is wrong.
+
+    Three words or more begin with a selection, whatever they are; later words that mean nothing are ignored.
+    """
+    if words[:1] == ["domain"]:
+        if words[1:2] != ["proxy"]:
+            return iter((NO_SUCH_DOMAIN,))
+        words = words[2:]
+    want = Filter(legends=legends)
+    if len(words) >= 3:
+        want.proxy_id = leading_number(words[0]) or find_proxy(process, words[0])
+        want.types, want.server_id = leading_number(words[1]), leading_number(words[2])
+        if not want.proxy_id:
+            return iter((NO_SUCH_PROXY,))
+        words = words[3:]
+    want.up, want.no_maintenance = "up" in words, "no-maint" in words
+    form = next((word for word in reversed(words) if word in ("typed", "json")), "csv")
+    found = rows(process, want)
+    if form == "typed":
+        return typed(found, descriptions="desc" in words)
+    return as_json(found) if form == "json" else csv(found)
+
+
+def find_proxy(process: Process, name: str) -> int:
+    """The number of the proxy called `name` or `#number`; 0: there is none."""
+    if name.startswith("#"):
+        return leading_number(name[1:])
+    return next((face.id for face in process.proxies if face.name == name), 0)
+
+
+def show_info(process: Process, words: Sequence[str]) -> str:
+    """`show info [typed|json] [desc] [float]`."""
+    form = next((word for word in reversed(words) if word in ("typed", "json")), "")
+    floats, descriptions = "float" in words, "desc" in words
+    if form == "json":
+        return info_json(process, floats)
+    return info_typed(process, floats, descriptions) if form else info_plain(process, floats, descriptions)
 
 
 # -- show info

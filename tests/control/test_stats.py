@@ -105,6 +105,8 @@ def test_legends_can_be_hidden(made: tuple[Process, Now]) -> None:
     [
         (stats.Filter(proxy_id=3, types=stats.SERVERS, server_id=2), ["kept"]),
         (stats.Filter(proxy_id=3, types=stats.BACKENDS), ["BACKEND"]),
+        (stats.Filter(proxy_id=3, server_id=2), ["kept", "BACKEND"]),
+        (stats.Filter(proxy_id=2, server_id=77), ["FRONTEND", "sock-77"]),
         (stats.Filter(types=stats.FRONTENDS), ["FRONTEND", "FRONTEND"]),
         (stats.Filter(types=stats.LISTENERS), ["first", "sock-77"]),
         (stats.Filter(proxy_id=999), []),
@@ -140,6 +142,39 @@ def test_json_is_readable(made: tuple[Process, Now]) -> None:
     assert cell["field"] == {"pos": 4, "name": "scur"}
     assert cell["tags"] == {"origin": "Metric", "nature": "Gauge", "scope": "Process"}
     assert cell["value"] == {"type": "u32", "value": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "lines"),
+    [
+        ("", "# pxname,", 14),
+        ("3 4", "# pxname,", 14),
+        ("bogus", "# pxname,", 14),
+        ("app 4 1", "# pxname,", 2),
+        ("#3 4 -1", "# pxname,", 6),
+        ("3abc 6 -1 up", "# pxname,", 6),
+        ("999 -1 -1", "# pxname,", 1),
+        ("domain proxy 3 x y", "# pxname,", 1),
+        ("typed desc up", "No such proxy.", 1),
+        ("nosuch 4 -1", "No such proxy.", 1),
+        ("0 -1 -1", "No such proxy.", 1),
+        ("domain dns", "Invalid statistics domain.", 1),
+        ("domain", "Invalid statistics domain.", 1),
+        ("desc typed", 'F.2.0.0.pxname.1:KNS:str:web:"Proxy name"', 812),
+        ("typed json", "[[{", 1),
+    ],
+)
+def test_the_words_of_show_stat(made: tuple[Process, Now], words: str, first: str, lines: int) -> None:
+    text = "".join(stats.show_stat(made[0], words.split()))
+    assert text.startswith(first)
+    assert text.count("\n") == lines
+
+
+def test_the_words_of_show_info(made: tuple[Process, Now]) -> None:
+    assert stats.show_info(made[0], ["bogus"]).startswith("Name: HAProxy\n")
+    assert stats.show_info(made[0], ["float", "desc"]).startswith('Name: HAProxy:"Product name"\n')
+    assert stats.show_info(made[0], ["json", "typed", "desc"]).startswith('0.Name.1:POS:str:HAProxy:"Product name"\n')
+    assert stats.show_info(made[0], ["json", "desc"]).startswith('[{"field"')
 
 
 def test_clear_counters(made: tuple[Process, Now]) -> None:
