@@ -226,7 +226,7 @@ class Server:
 
     def apply(self, now: float) -> bool:
         """Compute weight and usability again and tell the balancer. Has the backend lost its last server by that?"""
-if self.state is State.STARTING and self.backend.balancer.dynamic:
+        if self.state is State.STARTING and self.backend.balancer.dynamic:
             self.ramp = weights.ramp(self, now)
         elif self.state is State.RUNNING:
             self.ramp = weights.FULL

@@ -65,7 +65,14 @@ class Running:
 
 @contextmanager
 def running(directory: Path, count: int, proxies: Callable[[Running], str]) -> Iterator[Running]:
-    one = Running(directory, count, proxies)
+    """HAProxy while the block runs. Ports are chosen before they are bound, so losing one to somebody else is answered with other ones."""
+    for attempts_left in range(4, -1, -1):
+        try:
+            one = Running(directory, count, proxies)
+            break
+        except AssertionError as error:
+            if "in use" not in str(error) or not attempts_left:
+                raise
     try:
         yield one
     finally:

@@ -109,7 +109,7 @@ def _rdp_cookie(new: model.Balance, name: str) -> None:
     rest = name[len("rdp-cookie") :]
     if rest and (not rest.startswith("(") or not rest[1:].rstrip(")")):
         raise Alert("balance rdp-cookie : missing cookie name.")
-    new.arguments["name"] = rest[1:].rstrip(")") or "msts"
+    new.arguments["name"] = rest[1:].rstrip(")") or "mstshash"
 
 
 @keyword("hash-type", sections=PROXY, face="backend", usage="<method> [<function> [<modifier>]]")
