@@ -275,6 +275,7 @@ class InfoCounters:
     failed_resolutions: int = 0
     debug_commands: int = 0
     streams: int = 0
+    cli_connections: int = 0  # to stats sockets, open now
     active_peers: int = 0
     connected_peers: int = 0
     cpu_used: float = 0.0  # CPU seconds at the last look of Idle_pct

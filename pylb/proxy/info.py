@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 InfoValue = int | float | str | None
 Reader = Callable[["InfoView"], InfoValue]
 
-RESERVED_SOCKETS: Final = 20  # descriptors HAProxy sets aside: 10 of its own, 10 for the stats socket's connections
+RESERVED_SOCKETS: Final = 10  # descriptors HAProxy sets aside for itself
 SOCKETS_PER_THREAD: Final = 3  # its poller and the pipe that wakes it
 
 
@@ -130,15 +130,20 @@ def listeners(view: InfoView) -> int:
     return sum(listener.listening is not None for proxy in proxies for listener in proxy.listeners) + len(view.process.config.global_.stats_sockets)
 
 
+def jobs(view: InfoView) -> int:
+    """What keeps the process from ending: connections, those of the stats socket too, and listeners."""
+    return view.process.connections + view.counters.cli_connections + listeners(view)
+
+
 def sockets(view: InfoView) -> int:
-    """The descriptors HAProxy would plan for: two per connection, one per listener and check, and its reserve."""
+    """The descriptors HAProxy would plan for: two per connection, one per listener and check, two per agent, `stats maxconn`, and its reserve."""
     process = view.process
     settings = process.config.global_
     if settings.ulimit_n:
         return settings.ulimit_n
-    fixed = RESERVED_SOCKETS + SOCKETS_PER_THREAD * threads(view) + len(settings.stats_sockets)
+    fixed = RESERVED_SOCKETS + settings.stats_maxconn + SOCKETS_PER_THREAD * threads(view) + len(settings.stats_sockets)
     bound = sum(len(proxy.listeners) for proxy in process.frontends.values())
-    probes = sum(checks_of(server) + agents_of(server) for proxy in process.backends.values() for server in proxy.servers)
+    probes = sum(checks_of(server) + 2 * agents_of(server) for proxy in process.backends.values() for server in proxy.servers)
     return 2 * process.maxconn + 2 * settings.maxpipes + fixed + bound + probes
 
 
@@ -315,7 +320,7 @@ INFO: Final[tuple[InfoField, ...]] = (
     InfoField("description", "COS", STR, lambda v: v.process.description or None, "Node description (global.description)"),
     InfoField("Stopping", "MGP", U32, lambda v: int(v.process.stopping), "1 if the worker process is currently stopping, otherwise zero", "stopping"),
     InfoField(
-        "Jobs", "MGP", U32, lambda v: v.process.connections + listeners(v),
+        "Jobs", "MGP", U32, jobs,
         "Current number of active jobs on the current worker process (frontend connections, master connections, listeners)", "jobs",
     ),
     InfoField(

@@ -208,6 +208,16 @@ def test_info_lines(made: tuple[Process, Now]) -> None:
     assert fields[6]["value"] == {"type": "u32", "value": 4242}
 
 
+def test_sockets_are_planned_as_haproxy_plans_them(made: tuple[Process, Now]) -> None:
+    """2 per connection, 10 reserved, 10 for the stats socket, 3 for the thread; here 2 listeners and 3 checks."""
+    assert "Maxsock: 2028\n" in stats.info_plain(made[0])
+    made[0].config.proxies[1].servers[0].agent.enabled = True
+    process, _ = build(made[0].config)
+    with_loop(process)
+    assert "Ulimit-n: 2030\n" in stats.info_plain(process)
+    process.loop.close()
+
+
 def test_a_description_that_is_not_set_is_not_a_line(made: tuple[Process, Now]) -> None:
     made[0].description = ""
     assert "description:" not in stats.info_plain(made[0])
