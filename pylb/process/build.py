@@ -9,19 +9,25 @@ import socket
 from pylb.base.clock import Clock
 from pylb.base.net import ListenError, ListenOptions, Net
 from pylb.config import model
+from pylb.control.http_services import serve_statistics
 from pylb.proxy import balance
 from pylb.proxy.listener import Listener
 from pylb.proxy.process import Process
 from pylb.proxy.proxy import Backend, Frontend
 from pylb.proxy.server import Server
+from pylb.sample.context import CompileContext
+from pylb.sample.logformat import CLF_LOG, HTTP_LOG, HTTPS_LOG, TCP_LOG, LogFormat, compile_log_format
+from pylb.sample.types import Phase
+from pylb.sample.validity import Checkpoint
 from pylb.stream.dial import Dialer
 from pylb.stream.session import Acceptor
 from pylb.tasks.logger import Loggers
-from pylb.wire.h1 import Limits
 from pylb.wire.certs import CertificateStore
-from pylb.wire.tls_context import TlsContext
+from pylb.wire.h1 import Limits
+from pylb.wire.tls_context import SPOKEN, TlsContext
 
-DEFAULT_TCP_FORMAT = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq"
+
+OPTION_FORMATS = (("httpslog", HTTPS_LOG), ("httplog clf", CLF_LOG), ("httplog", HTTP_LOG), ("tcplog", TCP_LOG))
 
 
 class StartError(Exception):
@@ -41,6 +47,7 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
     for frontend in process.frontends.values():
         name = frontend.settings.default_backend
         frontend.default_backend = process.backends.get(name) if name else None
+    process.serve_statistics = serve_statistics
     loggers = Loggers(process, config.global_.log_tag or tag)
     connect_loggers(process, loggers)
     return process
@@ -54,8 +61,8 @@ def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
     frontend.limits = limits(process.config.global_, "accept-invalid-http-request" in settings.options)
     for number, bind in enumerate(settings.binds, 1):
         listener = Listener(frontend, bind, number)
-        if bind.tls is not None:
-            listener.tls = TlsContext.for_bind(bind.tls, store_of(process), crt_base=process.config.global_.crt_base)
+        if bind.ssl and bind.tls is not None:
+            listener.tls = TlsContext.for_bind(bind.tls, store_of(process), spoken=spoken(settings), crt_base=process.config.global_.crt_base)
         frontend.listeners.append(listener)
     return frontend
 
@@ -76,6 +83,11 @@ def make_backend(process: Process, settings: model.Proxy) -> Backend:
     assert entry is not None
     backend.balancer = entry.function(backend)
     return backend
+
+
+def spoken(settings: model.Proxy) -> tuple[str, ...] | None:
+    """The ALPN names that may be offered: in TCP mode whatever the peers agree on is none of our business."""
+    return SPOKEN if settings.mode == "http" else None
 
 
 def store_of(process: Process) -> CertificateStore:
@@ -101,6 +113,23 @@ def connect_loggers(process: Process, loggers: Loggers) -> None:
         settings = face.settings
         targets = [*settings.log, *(config.global_.log if settings.log_global else [])]
         face.send_log = loggers.logger(targets, settings.log_tag)
+        if isinstance(face, Frontend):
+            chosen = chosen_format(process, settings)
+            face.log_line = chosen
+            face.keeps_request_line = chosen is not None and chosen.wants_request_line
+
+
+def chosen_format(process: Process, settings: model.Proxy) -> LogFormat | None:
+    """The format of a frontend's log lines: its own, or the one its option names; None: only connections are logged."""
+    if settings.log_format is not None:
+        return settings.log_format
+    for option, text in OPTION_FORMATS:
+        if option in settings.options:
+            context = CompileContext(
+                place=settings.place, proxy=settings, config=process.config, phase=Phase.LOG, report=None, usage="log-format", checkpoints=Checkpoint.LOG
+            )
+            return compile_log_format(text, context, log=True)
+    return None
 
 
 # -- sockets

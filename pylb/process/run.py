@@ -17,7 +17,7 @@ import time
 from pylb.base.version import VERSION
 from pylb.config import model
 from pylb.config.report import Report
-from pylb.process import control
+from pylb.process import wiring
 from pylb.process.build import StartError
 from pylb.process.options import Options
 from pylb.process.worker import Worker, flush_output
@@ -43,7 +43,7 @@ def run_worker(options: Options, config: model.Config, report: Report, *, daemon
         raise_limits(config, report)
         worker = Worker(config, report, tag=options.tag, version=VERSION)
         worker.listen()
-        control.listen(worker, options)
+        wiring.listen_for_commands(worker)
     except StartError as error:
         for line in str(error).splitlines():
             report.alert(line)
@@ -57,7 +57,7 @@ def run_worker(options: Options, config: model.Config, report: Report, *, daemon
         write_pidfile(pidfile, os.getpid())
     worker.process.pid = os.getpid()
     become(config.global_, report)
-    control.start(worker)
+    wiring.start(worker)
     worker.run()
     return leave(worker, in_worker)
 

@@ -16,7 +16,7 @@ from pylb.base.clock import Clock
 from pylb.base.timers import NEVER
 from pylb.config import model
 from pylb.config.report import Report
-from pylb.process import build
+from pylb.process import build, shutdown
 from pylb.process.net import RealNet
 from pylb.proxy.process import Process
 
@@ -87,7 +87,7 @@ class Worker:
                 if listener.listening is not None:
                     listener.listening.close()
                     listener.listening = None
-        build.tell_stopped(process)
+        shutdown.tell_stopped(process)
         for mux in list(process.sessions):
             mux.stop_when_idle()
         limit = process.config.global_.hard_stop_after
@@ -108,7 +108,7 @@ class Worker:
 
     def dump(self) -> None:
         """HUP: one line per server and proxy, to the terminal and the logs."""
-        for line in build.state_lines(self.process):
+        for line in shutdown.state_lines(self.process):
             self.process.message(4, line)
             self.process.log(5, line)
 

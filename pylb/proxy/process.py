@@ -6,7 +6,7 @@ One Process exists per worker. Streams, checks and commands reach everything fro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.clock import Clock
@@ -48,11 +48,12 @@ class Process:
         self.connections = 0  # client connections open now
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
-        self.next_unique_id = 0
+        self.streams_seen = 0
         self.captured = 0  # invalid messages so far
         self.message: Callable[[int, str], None] = _drop
         self.log: Callable[[int, str], None] = _drop
         self.startup_logs = ""
+        self.serve_statistics: Callable[[Any, Any], Awaitable[None]] | None = None  # answers a request for a statistics page, or lets it pass
         self.on_idle: Callable[[], None] | None = None  # called when a stopping process has lost its last connection
 
     def opened(self, now: float) -> None:

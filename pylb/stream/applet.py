@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pylb.stream import connect
 from pylb.stream import response as response_steps
-from pylb.wire.message import Response
+from pylb.wire.message import Framing, Response
 
 if TYPE_CHECKING:
     from pylb.stream.stream import HttpStream
+
+
+class Served(Exception):
+    """The stream was answered by an applet; nothing is left to do."""
 
 
 @dataclass(slots=True)
@@ -27,17 +31,8 @@ class Reply:
     server: str
 
 
-class Named:
-    """Stands where the log looks for a server's name."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-async def serve(stream: HttpStream, reply: Reply) -> Any:
-    """Send a service's reply; the stream ends with `LR`."""
+async def serve(stream: HttpStream, reply: Reply) -> None:
+    """Send a service's reply; ends with `Served`, and the stream with `LR`."""
     stream.time_request = stream.ms_since(stream.idle_from)
     stream.time_queue = stream.time_connect = stream.time_data = stream.time_request
     connect.release(stream)
@@ -48,6 +43,8 @@ async def serve(stream: HttpStream, reply: Reply) -> Any:
     stream.keep_client = stream.keep_client and stream.request.keep_alive
     stream.count("intercepted")
     stream.bytes_out += response_steps.size_of(reply.response)
+    if reply.response.framing is Framing.CLOSE:
+        stream.keep_client = False
     await response_steps.send_response(stream, reply.response)
     for piece in reply.pieces:
         stream.bytes_out += len(piece)
@@ -58,7 +55,4 @@ async def serve(stream: HttpStream, reply: Reply) -> Any:
     if stream.request.method != b"HEAD":
         stream.front.send_end()
     stream.response_complete = True
-
-
-class Served(Exception):
-    """The stream was answered by an applet; nothing is left to do."""
+    raise Served

@@ -12,7 +12,7 @@ from pylb.stream.mux_tcp import ServerTcp
 from pylb.stream.tls_layer import TlsLayer
 from pylb.wire.certs import CertificateStore
 from pylb.wire.tls import Tls
-from pylb.wire.tls_context import TlsContext
+from pylb.wire.tls_context import SPOKEN, TlsContext
 
 if TYPE_CHECKING:
     from pylb.proxy.server import Server
@@ -26,7 +26,11 @@ class Dialer:
     def __init__(self, server: Server, store: CertificateStore) -> None:
         settings, proxy = server.settings, server.backend.settings
         self._server = server
-        self._tls: TlsContext | None = TlsContext.for_server(settings.tls, store) if settings.tls is not None else None
+        verify = server.backend.process.config.global_.ssl_server_verify
+        self._tls: TlsContext | None = None
+        if settings.ssl and settings.tls is not None:
+            spoken = SPOKEN if proxy.mode == "http" else None
+            self._tls = TlsContext.for_server(settings.tls, store, spoken=spoken, default_verify=verify)
         self._options = ConnectOptions(
             keepalive=Keepalive() if "srvtcpka" in proxy.options or "tcpka" in proxy.options else None,
             tfo=settings.tfo,

@@ -85,7 +85,7 @@ class H1(asyncio.Protocol):
 class ClientH1(H1):
     """The client's side."""
 
-    __slots__ = ("at_eof", "deadline", "frontend", "gone", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
+    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -94,6 +94,7 @@ class ClientH1(H1):
         self.stream: HttpStream | None = None
         self.limits: Limits = session.frontend.limits
         self.at_eof = False
+        self.busy = False  # the loop over pipelined requests is running
         self.gone = False
         self.waits_for_head = False  # the first bytes of a request have come, the rest has not
 
@@ -131,6 +132,7 @@ class ClientH1(H1):
     def read_requests(self) -> None:
         """Begin a stream for each request in the buffer, until one is incomplete or still being served."""
         process = self.session.process
+        self.busy = True
         while self.buffer and self.stream is None and not self.gone and not self.transport.is_closing():
             now = process.clock.now()
             if not self.waits_for_head:
@@ -142,6 +144,7 @@ class ClientH1(H1):
             try:
                 got = read_request(self.buffer, self.limits)
             except BadMessage as bad:
+                self.busy = False
                 self.refuse(bad)
                 return
             if got is None:
@@ -152,6 +155,7 @@ class ClientH1(H1):
             rest = self.buffer[used:]
             self.buffer = b""
             self.begin(request, rest)
+        self.busy = False
         if self.stream is None and self.at_eof and not self.gone:
             self.end_of_requests()
 
@@ -356,12 +360,13 @@ class ClientH1(H1):
 class ServerH1(H1):
     """The server's side: one connection to a server, with a stream or idle in the pool."""
 
-    __slots__ = ("closing", "established", "limits", "process", "request_method", "requests", "reusable", "server", "stream", "upgrade")
+    __slots__ = ("closing", "established", "limits", "process", "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade")
 
     def __init__(self, stream: HttpStream, server: Server) -> None:
         super().__init__()
         self.server = server
         self.process = stream.process
+        self.source_session = stream.session
         self.stream: HttpStream | None = stream
         self.limits = stream.backend_limits()
         self.requests = 0
@@ -379,6 +384,7 @@ class ServerH1(H1):
         counters = self.server.backend.counters
         counters.h1_open_connections += 1
         counters.h1_total_connections += 1
+        self.server.counters.used_conn_cur += 1
         if self.stream is not None:
             self.stream.on_connected(self)
 
@@ -386,6 +392,7 @@ class ServerH1(H1):
     def attach(self, stream: HttpStream) -> None:
         """Leave the pool and serve `stream`."""
         self.stream = stream
+        self.server.counters.used_conn_cur += 1
 
     def send_head(self, request: Request, close: bool) -> None:
         """The request's head; the response is read with its method in mind."""
@@ -402,11 +409,15 @@ class ServerH1(H1):
         """The stream is over: back to the pool if the connection can serve another one, else close it."""
         self.stream = None
         self.chunked = False
+        self.server.counters.used_conn_cur -= 1
         if self.transport.is_closing():
             return
         if keep and self.reusable and not self.buffer and self.reader is None:
             self.resume()
-            self.server.pool.put(self)
+            pool = self.server.pool
+            pool.put(self)
+            if pool.mode == "never":
+                self.source_session.private_pools.add(pool)
         else:
             self.kill()
 

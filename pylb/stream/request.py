@@ -61,13 +61,9 @@ def monitor(stream: HttpStream) -> None:
 
 async def statistics(stream: HttpStream, face: Face) -> None:
     """The stats page, when the URI is its own."""
-    settings = face.statistics
-    assert settings is not None
-    if not stream.request.target.startswith(settings.uri):
-        return
-    from pylb.stream.applet import serve_statistics
-
-    await serve_statistics(stream, face)
+    serve = stream.process.serve_statistics
+    if serve is not None:
+        await serve(stream, face)
 
 
 def capture_request(stream: HttpStream) -> None:

@@ -59,7 +59,7 @@ async def run_content_rules(stream: Stream, rules: Rules, delay: float, progress
         if decided:
             stream.step_expire = NEVER
             return verdict
-        stream.content_deadline(ends_at)
+        stream.step_timer(ends_at)
         await stream.wait("R", lambda: progress() != seen or stream.process.clock.now() >= ends_at - 0.0005)  # noqa: B023
 
 

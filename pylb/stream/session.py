@@ -35,6 +35,7 @@ class Session:
         "handshake_ms",  # TLS and PROXY protocol; 0 when there is none
         "hello",  # TLS: the parsed ClientHello
         "listener",
+        "private_pools",  # where connections wait that only this session may use
         "process",
         "request",
         "requests",  # how many requests were begun on it
@@ -62,6 +63,7 @@ class Session:
         self.accepted_wall = clock.wall_at(self.accepted)
         self.handshake_ms = 0
         self.requests = 0
+        self.private_pools: set[Any] = set()
         self.tls: Any = None
         self.hello: Any = None
         self.variables: dict[str, Any] | None = None
@@ -82,6 +84,8 @@ class Session:
         """The connection is gone. Safe to call twice."""
         if not self.closed:
             self.closed = True
+            for pool in self.private_pools:
+                pool.session_ended(self)
             self.listener.closed()
 
     def log_error(self, text: str) -> None:

@@ -20,6 +20,8 @@ from pylb.base.timers import NEVER
 from pylb.stream import connect
 from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
+from pylb.stream.rules import Rules, run_rules
+from pylb.stream.applet import Served
 from pylb.stream.verdict import Again, Answer, Stop
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
@@ -63,6 +65,10 @@ class Stream:
         "captures_response",
         "client_expire",
         "connect_error",
+        "cookie_captured_request",
+        "cookie_captured_response",
+        "cookie_state",
+        "number",
         "connecting",
         "corked",
         "coroutine",
@@ -155,6 +161,11 @@ class Stream:
         self.last_rule: Any = None
         self.log_level = 6
         self.applet_name: str | None = None
+        self.cookie_state = "--"
+        self.cookie_captured_request: bytes | None = None
+        self.cookie_captured_response: bytes | None = None
+        self.number = self.process.streams_seen
+        self.process.streams_seen += 1
 
     # -- being driven
     def start(self) -> None:
@@ -196,6 +207,10 @@ class Stream:
                 raise self.failure
             self.arm()
             await suspend()
+
+    def step_timer(self, moment: float) -> None:
+        """Be woken at `moment`, to look again."""
+        self.process.loop.call_later(max(0.0, moment - self.process.clock.now()), self.wake)
 
     def flush(self) -> None:
         """Let what was said to either side leave."""
@@ -312,6 +327,8 @@ class HttpStream(Stream):
                 await self.wait("D", self.transferred)
             except Answer as answer:
                 await response_steps.reply(self, answer)
+            except Served:
+                pass
         except Stop as stop:
             response_steps.end_early(self, stop)
         except Exception:  # noqa: BLE001 - the one place: a bug must neither kill the process nor leave the client waiting
@@ -345,7 +362,7 @@ class HttpStream(Stream):
 
     def transferred(self) -> bool:
         """Have both directions ended?"""
-        return self.response_complete and (self.request_complete or self.server_gone or not self.keep_client) and not self.front.blocked
+        return self.response_complete and (self.request_complete or self.server_gone) and not self.front.blocked
 
     def finish(self) -> None:
         """The end of every stream: give everything back, log, and let the connection go on."""
@@ -360,8 +377,8 @@ class HttpStream(Stream):
         front.finished(keep)
         if not self.corked:
             front.flush()
-            if front.buffer and not front.gone:
-                self.process.loop.call_soon(front.continue_reading)
+        if front.buffer and not front.busy:
+            self.process.loop.call_soon(front.continue_reading)
 
     def flush(self) -> None:
         self.front.flush()
@@ -378,6 +395,23 @@ class HttpStream(Stream):
 
     def progress(self) -> tuple[int, bool]:
         return self.request_progress()
+
+    @property
+    def inbox_full(self) -> bool:
+        """Has as much of the body arrived as is kept for rules to look at?"""
+        limits = self.front.limits
+        return self.inbox_size >= limits.bufsize - limits.maxrewrite
+
+    async def apply(self, rule_set: Rules) -> None:
+        """Run a rule set of its own."""
+        await run_rules(self, rule_set)
+
+    def make_unique_id(self) -> str:
+        """The stream's unique id, made once (`unique-id-format`)."""
+        if self.unique_id is None:
+            form = self.frontend.unique_id_format
+            self.unique_id = form(self) if form is not None else ""
+        return self.unique_id
 
     def backend_limits(self) -> Limits:
         """Reader limits for the response."""
@@ -413,6 +447,8 @@ class HttpStream(Stream):
         """The request is complete."""
         self.request_complete = True
         self.request_trailers = trailers
+        if self.request.framing is Framing.CHUNKED:
+            self.bytes_in += 1
         self.client_expire = NEVER
         if self.uploading and not self.server_gone and self.back is not None:
             connect.end_upload(self)
@@ -506,6 +542,8 @@ class HttpStream(Stream):
         """The response is complete."""
         self.response_complete = True
         self.response_trailers = trailers
+        if self.response is not None and self.response.framing is Framing.CHUNKED:
+            self.bytes_out += 1  # HAProxy counts the end mark of chunked bodies
         self.server_expire = NEVER
         if self.forwarding:
             self.front.send_end(trailers)

@@ -19,7 +19,12 @@ Bytes = Callable[[Any], bytes]
 def bytes_of(args: Args, complaint: str = "") -> Bytes:
     """The next word as a log-format that gives bytes; a text without variables is computed once."""
     text = args.log_format(complaint=complaint)
-    return text.as_bytes()
+    constant = text.constant
+    if constant is not None:
+        data = constant.encode("latin-1")
+        return lambda stream: data
+    call = text.call
+    return lambda stream: call(stream).encode("latin-1")
 
 
 def pattern(text: str) -> re.Pattern[bytes]:

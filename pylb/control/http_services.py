@@ -1,0 +1,50 @@
+"""The bridge from streams to the services that answer HTTP requests: the statistics page and the Prometheus exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pylb.control import prometheus, stats_page
+from pylb.proxy.proxy import Face
+from pylb.stream.applet import Reply, serve
+from pylb.wire.headers import Headers, Pair
+from pylb.wire.message import Framing, Response
+from pylb.wire.replies import reason
+
+
+async def serve_statistics(stream: Any, face: Face) -> None:
+    """Answer a request for the statistics page; returns when the request is not for it."""
+    settings = face.settings
+    request = stream.request
+    assert settings.statistics is not None
+    if not stats_page.is_for_page(settings.statistics, request.method, request.target):
+        return
+    if settings.statistics.http_request:
+        await stream.apply(tuple(settings.statistics.http_request))
+    body = b""
+    if request.method == b"POST":
+        await stream.wait("R", lambda: stream.request_complete or stream.inbox_full)
+        body = b"".join(stream.inbox_request)
+    status, headers, pieces = stats_page.handle(stream.process, settings, request.method, request.target, request.headers, body, stream)
+    await serve(stream, reply(request.version, status, headers, pieces, "<STATS>"))
+
+
+async def serve_prometheus(stream: Any) -> None:
+    """`http-request use-service prometheus-exporter`."""
+    status, headers, pieces = prometheus.handle(stream.process, stream.request.method, stream.request.target)
+    await serve(stream, reply(stream.request.version, status, headers, pieces, "<PROMEX>"))
+
+
+def reply(version: int, status: int, headers: list[Pair], pieces: Iterator[bytes], name: str) -> Reply:
+    """The answer as the stream sends it: chunked unless its length is known or the client does not know chunks."""
+    fields = Headers(headers)
+    length = fields.get(b"content-length")
+    if length is not None:
+        framing = Framing.LENGTH if int(length) else Framing.NONE
+    elif version >= 11:
+        framing = Framing.CHUNKED
+        fields.add(b"transfer-encoding", b"chunked")
+    else:
+        framing = Framing.CLOSE
+    return Reply(Response(status, reason(status), 11, fields, framing, int(length or 0)), pieces, name)

@@ -1,0 +1,14 @@
+"""Services for `http-request use-service` (HAProxy's `-dKsvc`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pylb.control.http_services import serve_prometheus
+from pylb.stream.registry import service
+
+
+@service("prometheus-exporter", rulesets=("http-request",))
+async def prometheus_exporter(stream: Any) -> None:
+    """Statistics of the whole process in Prometheus' text format."""
+    await serve_prometheus(stream)

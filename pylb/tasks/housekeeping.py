@@ -1,0 +1,46 @@
+"""Small periodic work: slow starts go on, idle server connections that nobody needs are closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pylb.proxy.server import State
+
+if TYPE_CHECKING:
+    from pylb.proxy.process import Process
+    from pylb.proxy.server import Server
+
+STEP = 1.0  # seconds between two steps of a slow start
+
+
+def start_housekeeping(process: Process) -> Callable[[], None]:
+    """Begin; the function returned ends it."""
+    tasks = [process.loop.create_task(warm_up_servers(process))]
+    for backend in process.backends.values():
+        tasks += [process.loop.create_task(purge(server)) for server in backend.servers if server.settings.pool_purge_delay]
+
+    def stop() -> None:
+        for task in tasks:
+            task.cancel()
+
+    return stop
+
+
+async def warm_up_servers(process: Process) -> None:
+    """`slowstart`: raise the weight of starting servers about once a second."""
+    slow = [server for backend in process.backends.values() for server in backend.servers if server.settings.slowstart]
+    while slow:
+        await asyncio.sleep(STEP)
+        for server in slow:
+            if server.state is State.STARTING:
+                server.warm_up(process.clock.now())
+
+
+async def purge(server: Server) -> None:
+    """`pool-purge-delay`: close half of the idle connections that the load has not needed lately."""
+    while True:
+        await asyncio.sleep(server.settings.pool_purge_delay / 1000)
+        for connection in server.pool.purge():
+            connection.close()
