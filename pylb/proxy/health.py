@@ -42,7 +42,12 @@ STATUSES: Final[dict[str, tuple[int, str, int]]] = {
 }
 FIRST_WITH_CODE: Final = 14  # from this status number on, a result carries a code
 
+# What observed traffic says against a server.
 WRONG_RESPONSE: Final = "Wrong http response"
+INVALID_RESPONSE: Final = "Invalid http response (headers)"
+CLOSED: Final = "Close from server (http)"
+READ_ERROR: Final = "Read error (http)"
+READ_TIMEOUT: Final = "Read timeout (http)"
 UNSUCCESSFUL_CONNECTION: Final = "L4 unsuccessful connection"
 
 

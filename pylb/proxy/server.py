@@ -18,7 +18,7 @@ from pylb.base.order import Entry
 from pylb.proxy import weights
 from pylb.proxy.balance import make_balancer
 from pylb.proxy.counters import ServerCounters
-from pylb.proxy.health import WRONG_RESPONSE, Agent, Health
+from pylb.proxy.health import INVALID_RESPONSE, UNSUCCESSFUL_CONNECTION, WRONG_RESPONSE, Agent, Health
 from pylb.proxy.pool import Pool
 from pylb.proxy.queue import Queue, next_waiting
 from pylb.proxy.states import (
@@ -124,14 +124,14 @@ class Server:
         return next_waiting(self)
 
     # -- what observed traffic says
-    def observed(self, status: int) -> None:
-        """A response came (0: an unreadable one); under `observe layer7` it speaks for or against the server."""
+    def observed(self, status: int, error: str = INVALID_RESPONSE) -> None:
+        """A response came, or (0) none that could be read, for the reason given; under `observe layer7` it speaks for or against the server."""
         if self.settings.observe == "layer7":
             good = 100 <= status < 500 or status in (501, 505)
-            self.check.observed(None if good else WRONG_RESPONSE, self.backend.process.clock.now())
+            self.check.observed(None if good else WRONG_RESPONSE if status else error, self.backend.process.clock.now())
 
-    def connection_failed(self, error: str = "L4 unsuccessful connection") -> None:
-        """An attempt to connect failed."""
+    def connection_failed(self, error: str = UNSUCCESSFUL_CONNECTION) -> None:
+        """An attempt to connect failed: that counts under either kind of `observe`."""
         if self.settings.observe != "none":
             self.check.observed(error, self.backend.process.clock.now())
 
