@@ -64,30 +64,30 @@ def _frontend_port(stream: Any) -> int:
 
 
 def _server_side(stream: Any, name: str) -> tuple[str, int] | None:
-    """An address of the connection to the server, when there is or was one."""
-    back = getattr(stream, "back", None)
-    found: tuple[str, int] | None = getattr(back, name, None)
-    return found
+    """`sockname` or `peername` of the connection to the server, while there is one."""
+    transport = getattr(getattr(stream, "back", None), "transport", None)
+    found = None if transport is None else transport.get_extra_info(name)
+    return found if isinstance(found, tuple) else None
 
 
 @variable("bi", text=True, missing=True)
 def server_source_address(stream: Any) -> str | None:
     """Address used to connect to the server."""
-    found = _server_side(stream, "source")
+    found = _server_side(stream, "sockname")
     return found[0] if found else None
 
 
 @variable("bp", text=True, missing=True)
 def server_source_port(stream: Any) -> str | None:
     """Port used to connect to the server."""
-    found = _server_side(stream, "source")
+    found = _server_side(stream, "sockname")
     return str(found[1]) if found else None
 
 
 @variable("si", text=True, missing=True)
 def server_address(stream: Any) -> str | None:
     """Address of the server."""
-    found = _server_side(stream, "destination")
+    found = _server_side(stream, "peername")
     if found is None and stream.server is not None and stream.time_connect >= 0:
         return str(stream.server.address.host)
     return found[0] if found else None
@@ -96,7 +96,7 @@ def server_address(stream: Any) -> str | None:
 @variable("sp", text=True, missing=True)
 def server_port(stream: Any) -> str | None:
     """Port of the server."""
-    found = _server_side(stream, "destination")
+    found = _server_side(stream, "peername")
     if found is None and stream.server is not None and stream.time_connect >= 0:
         return str(stream.server.address.port)
     return str(found[1]) if found else None
@@ -333,7 +333,7 @@ def time_total(stream: Any) -> str:
 
 @variable("Tu")
 def time_user(stream: Any) -> str:
-    return time_total(stream)
+    return str(time_total(stream))
 
 
 def accepted_wall(stream: Any) -> float:

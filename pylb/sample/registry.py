@@ -28,7 +28,7 @@ class FetchRegistry(Registry[Callable[..., Any]]):
         type: Type,
         source: Source = Source.INTERNAL,
         args: str = "",
-        each: Callable[..., Iterable[Value] | None] | None = None,
+        each: Callable[..., Any] | None = None,
         factory: bool = False,
         volatile: bool = False,
     ) -> Callable[[F], F]:
