@@ -10,11 +10,10 @@ from pylb.base.clock import Clock
 from pylb.base.net import ListenError, ListenOptions, Net
 from pylb.config import model
 from pylb.control.http_services import serve_statistics
-from pylb.proxy import balance
 from pylb.proxy.listener import Listener
 from pylb.proxy.process import Process
 from pylb.proxy.proxy import Backend, Frontend
-from pylb.proxy.server import Server
+from pylb.proxy.server import build_servers, link_tracking
 from pylb.sample.context import CompileContext
 from pylb.sample.logformat import CLF_LOG, HTTP_LOG, HTTPS_LOG, TCP_LOG, LogFormat, compile_log_format
 from pylb.sample.types import Phase
@@ -25,7 +24,6 @@ from pylb.tasks.logger import Loggers
 from pylb.wire.certs import CertificateStore
 from pylb.wire.h1 import Limits
 from pylb.wire.tls_context import SPOKEN, TlsContext
-
 
 OPTION_FORMATS = (("httpslog", HTTPS_LOG), ("httplog clf", CLF_LOG), ("httplog", HTTP_LOG), ("tcplog", TCP_LOG))
 
@@ -44,6 +42,7 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
             backend = make_backend(process, settings)
             if frontend is not None:
                 frontend.own_backend = backend
+    link_tracking(process.backends)
     for frontend in process.frontends.values():
         name = frontend.settings.default_backend
         frontend.default_backend = process.backends.get(name) if name else None
@@ -73,15 +72,10 @@ def make_backend(process: Process, settings: model.Proxy) -> Backend:
     process.backends[settings.name] = backend
     process.proxies.append(backend)
     backend.limits = limits(process.config.global_, "accept-invalid-http-response" in settings.options)
-    for number, one in enumerate(settings.servers, 1):
-        server = Server(backend, one, one.id or number, process.clock.now())
-        server.connect = Dialer(server, store_of(process)).connect
-        backend.servers.append(server)
-        backend.servers_by_name[one.name] = server
     settings.balance = settings.balance or model.Balance()
-    entry = balance.balancer.get(settings.balance.algorithm)
-    assert entry is not None
-    backend.balancer = entry.function(backend)
+    build_servers(backend, process.clock.now())
+    for server in backend.servers:
+        server.connect = Dialer(server, store_of(process)).connect
     return backend
 
 

@@ -49,6 +49,7 @@ CLOSED: Final = "Close from server (http)"
 READ_ERROR: Final = "Read error (http)"
 READ_TIMEOUT: Final = "Read timeout (http)"
 UNSUCCESSFUL_CONNECTION: Final = "L4 unsuccessful connection"
+LOST_RESPONSES: Final = {"P": INVALID_RESPONSE, "S": CLOSED, "s": READ_TIMEOUT}  # by the first letter of the stream's end
 
 
 @dataclass(slots=True)

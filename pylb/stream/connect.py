@@ -93,7 +93,7 @@ async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) ->
 
 def serve_queues(server: Server) -> None:
     """`server` has a slot free: give it to who waits longest, in its own queue or its backend's."""
-    while not server.is_full() and server.is_usable():
+    while not server.is_full():
         waiting: Any = server.next_waiting()
         if waiting is None:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pylb.base.timers import NEVER
+from pylb.proxy.health import LOST_RESPONSES
 from pylb.stream import connect, local, rules
 from pylb.stream.verdict import Again, Answer, Stop, Verdict
 from pylb.wire.headers import Headers
@@ -12,6 +13,14 @@ from pylb.wire.message import Framing, Response
 
 if TYPE_CHECKING:
     from pylb.stream.stream import HttpStream
+
+# What the client is told when a stream ends before a response was begun, by the two letters; absent: silence.
+STATUS_OF = {
+    ("c", "R"): 408, ("c", "H"): 408, ("c", "D"): 408, ("C", "R"): 400, ("C", "D"): 400, ("C", "H"): 400,
+    ("s", "Q"): 503, ("s", "C"): 503, ("S", "C"): 503, ("S", "Q"): 503, ("s", "H"): 504, ("S", "H"): 502, ("P", "H"): 502, ("P", "R"): 400,
+    ("R", "C"): 503, ("L", "H"): 502, ("K", "C"): 503,
+    ("S", "D"): 502, ("s", "D"): 504, ("I", "R"): 500, ("I", "H"): 500, ("I", "C"): 500, ("I", "D"): 500, ("I", "Q"): 500,
+}  # fmt: skip
 
 CLASS_OF = ("hrsp_other", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx")
 
@@ -54,7 +63,7 @@ def response_lost(stream: HttpStream, stop: Stop) -> None:
     if stop.who in ("S", "s", "P"):
         stream.count("eresp")
         assert stream.server is not None
-        stream.server.observed(0)
+        stream.server.observed(0, LOST_RESPONSES[stop.who])
         if may_replay(stream, stop):
             stream.failure = None
             raise Again from None
@@ -179,8 +188,6 @@ async def hold(stream: HttpStream) -> None:
 # -- ends
 def end_early(stream: HttpStream, stop: Stop) -> None:
     """A stream ended before its time: its letters, and an error message if the client has not seen a response yet."""
-    from pylb.stream.stream import STATUS_OF
-
     when = stop.when or stream.when
     stream.termination = stop.who + when
     abort_counts(stream, stop.who)

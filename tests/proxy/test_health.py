@@ -105,7 +105,7 @@ def test_observed_errors(on_error: str, shown: str) -> None:
     backend = farm([checked(observe="layer7", error_limit=2, on_error=on_error)])
     seen, one = record(backend), backend.servers[0]
     one.check.report(OK, 0.0)
-    for status in (503, 200, 503, 0):
+    for status in (503, 200, 0, 503):
         one.observed(status)
     assert one.status_text == shown
     assert one.counters.hanafail == 1
