@@ -1,0 +1,224 @@
+"""The stats socket: listeners, and the protocol of its connections (management.txt 9.3; framing as observed).
+
+Commands end at a newline or at a semicolon; a backslash protects the next character. A command whose last characters are `<<` has a payload: the lines up
+to an empty one. Without `prompt` a connection answers all it has received, then closes; text without its newline waits for more and is dropped when
+the peer finishes. Every answer is followed by an empty line, with `prompt` by the prompt.
+
+Answers leave as the client reads them: a connection that is not read stops producing, and one that produces much gives the loop a turn every few milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, cast
+
+from pylb.base.net import ListenOptions
+from pylb.base.timers import NEVER, Deadline
+from pylb.control.interpreter import Cli
+from pylb.control.registry import Level
+
+if TYPE_CHECKING:
+    from pylb.config import model
+    from pylb.proxy.process import Process
+
+TURN = 0.002  # seconds of work before the loop has its turn
+PIECE = 16384  # characters gathered before they are written
+COMMAND_END = re.compile(rb"(?:[^\\;\n]|\\.)*?[;\n]", re.DOTALL)
+PROMPT, END, MORE = "\n> ", "\n", "+ "
+
+
+class CliListener:
+    """One `stats socket`. `number` counts them from 1, as `show cli sockets` and the session list do."""
+
+    def __init__(self, process: Process, settings: model.StatsSocket, number: int) -> None:
+        self.process, self.settings, self.number = process, settings, number
+        self.connections: set[Connection] = set()
+        bind = settings.bind
+        options = ListenOptions(backlog=bind.backlog or process.config.global_.stats_maxconn, mode=bind.mode, uid=bind.uid, gid=bind.gid, v6only=bind.v6only)
+        self.listening = process.net.listen(bind.address.endpoint(), lambda: Connection(self), options)
+
+    @property
+    def maxconn(self) -> int:
+        """How many connections all stats sockets may have (`stats maxconn`), or this one alone (`maxconn`)."""
+        return self.settings.bind.maxconn or self.process.config.global_.stats_maxconn
+
+    def opened(self, connection: Connection) -> None:
+        """A connection was accepted: count it, and accept no more when there are too many."""
+        self.connections.add(connection)
+        counters = self.process.counters
+        counters.connections_total += 1
+        counters.requests_total += 1
+        counters.cli_connections += 1
+        if len(self.connections) >= self.maxconn:
+            self.listening.pause()
+
+    def closed(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self.connections.discard(connection)
+        self.process.counters.cli_connections -= 1
+        if len(self.connections) < self.maxconn:
+            self.listening.resume()
+
+    def close(self) -> None:
+        """Stop listening and end the conversations."""
+        self.listening.close()
+        for connection in list(self.connections):
+            connection.abort()
+
+
+class Connection(asyncio.Protocol):
+    """One client of the stats socket."""
+
+    def __init__(self, listener: CliListener) -> None:
+        settings, process = listener.settings, listener.process
+        self.listener = listener
+        self.loop = process.loop
+        level = Level[settings.bind.level.upper()]
+        self.cli = Cli(process, level, settings.bind.severity_output, process.config.global_.stats_timeout / 1000)
+        self.limit = process.config.global_.bufsize
+        self.transport: asyncio.Transport | None = None
+        self.received = bytearray()
+        self.pieces: Iterator[str] | None = None  # the rest of the answer being sent
+        self.command = ""  # the one that waits for its payload
+        self.payload: list[str] | None = None
+        self.answered = self.peer_done = self.paused = self.scheduled = False
+        self.deadline = Deadline(self.loop, self.abort)
+
+    # -- events of the transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.cli.peer = self.transport.get_extra_info("peername")
+        self.listener.opened(self)
+        self.touch()
+
+    def data_received(self, data: bytes) -> None:
+        self.touch()
+        self.received += data
+        self.advance()
+
+    def eof_received(self) -> bool:
+        self.peer_done = True
+        self.advance()
+        return True
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self.touch()
+        self.advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport, self.pieces = None, None
+        self.deadline.close()
+        self.listener.closed(self)
+
+    def touch(self) -> None:
+        """Something moved: the time of silence begins again."""
+        timeout = self.cli.timeout
+        self.deadline.at = self.loop.time() + timeout if timeout else NEVER
+
+    def abort(self) -> None:
+        """Silent for too long, or the process ends."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    # -- from bytes to answers
+    def advance(self) -> None:
+        """Go on as far as possible: finish the answer under way, take the next command."""
+        until = time.monotonic() + TURN
+        while self.transport is not None and not self.transport.is_closing() and not self.paused:
+            if self.pieces is None and not self.take():
+                self.rest()
+                return
+            if self.pieces is not None:
+                self.send(until)
+            if time.monotonic() > until:
+                self.later()
+                return
+
+    def later(self) -> None:
+        """Go on after the others had their turn."""
+        if not self.scheduled:
+            self.scheduled = True
+            self.loop.call_soon(self.go_on)
+
+    def go_on(self) -> None:
+        self.scheduled = False
+        self.advance()
+
+    def rest(self) -> None:
+        """Nothing can be done with what has been received: wait for more, or close."""
+        assert self.transport is not None
+        done = self.answered and not self.cli.interactive and not self.received and self.payload is None
+        if done or self.peer_done or len(self.received) > self.limit:
+            self.transport.close()
+
+    def take(self) -> bool:
+        """Take one command, or one line of a payload, from what has been received. False: there is none that is complete."""
+        if self.payload is not None:
+            return self.take_payload()
+        match = COMMAND_END.match(self.received)
+        if match is None:
+            return False
+        line = bytes(match.group(0)[:-1])
+        del self.received[: match.end()]
+        text = line.removesuffix(b"\r").decode("latin-1")
+        if text.endswith("<<"):
+            self.command, self.payload = text[:-2], []
+            if self.cli.interactive:
+                self.pieces = iter((MORE,))
+            return True
+        self.execute(text, None)
+        return True
+
+    def take_payload(self) -> bool:
+        """One line of the payload; the empty one has the command executed."""
+        assert self.payload is not None
+        line, newline, _ = bytes(self.received).partition(b"\n")
+        if not newline:
+            return False
+        del self.received[: len(line) + 1]
+        if line not in (b"", b"\r"):
+            self.payload.append(line.decode("latin-1") + "\n")
+            if sum(map(len, self.payload)) > self.limit:
+                self.abort()
+            elif self.cli.interactive:
+                self.pieces = iter((MORE,))
+            return True
+        payload, self.payload = "".join(self.payload), None
+        self.execute(self.command, payload)
+        return True
+
+    def execute(self, line: str, payload: str | None) -> None:
+        """Run a command; its answer is sent by `advance`."""
+        pieces = self.cli.run(line, payload)
+        self.answered = True
+        if self.cli.ended:
+            assert self.transport is not None
+            self.transport.close()
+        self.pieces = self.framed(pieces)
+
+    def framed(self, pieces: Iterable[str]) -> Iterator[str]:
+        """The answer, then what ends it."""
+        yield from pieces
+        yield PROMPT if self.cli.interactive else END
+
+    def send(self, until: float) -> None:
+        """Write pieces of the answer until it ends, enough is written, or the time is up."""
+        assert self.transport is not None and self.pieces is not None
+        gathered: list[str] = []
+        size = 0
+        for piece in self.pieces:
+            gathered.append(piece)
+            size += len(piece)
+            if size >= PIECE or time.monotonic() > until:
+                break
+        else:
+            self.pieces = None
+        if size:
+            self.transport.write("".join(gathered).encode("latin-1", "replace"))
