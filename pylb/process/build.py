@@ -116,7 +116,8 @@ def connect_loggers(process: Process, loggers: Loggers) -> None:
 def chosen_format(process: Process, settings: model.Proxy) -> LogFormat | None:
     """The format of a frontend's log lines: its own, or the one its option names; None: only connections are logged."""
     if settings.log_format is not None:
-        return settings.log_format
+        own: LogFormat = settings.log_format
+        return own
     for option, text in OPTION_FORMATS:
         if option in settings.options:
             context = CompileContext(

@@ -40,8 +40,9 @@ def state_lines(process: Process) -> Iterator[str]:
 def counts(front: Frontend | None, back: Backend | None) -> str:
     """The current and total connections of both faces."""
     current, queued = (back.counters.scur, len(back.queue)) if back is not None else (0, 0)
-    seen = front.counters.conn_tot if front is not None else 0
-    return f"Conn: act(FE+BE): {(front.counters.scur if front is not None else 0)}+{current}, {queued} pend (0 unass), tot(FE+BE): {seen}+{back.counters.stot if back is not None else 0}."
+    seen, open_now = (front.counters.conn_tot, front.counters.scur) if front is not None else (0, 0)
+    served = back.counters.stot if back is not None else 0
+    return f"Conn: act(FE+BE): {open_now}+{current}, {queued} pend (0 unass), tot(FE+BE): {seen}+{served}."
 
 
 def faces(process: Process) -> Iterator[tuple[str, Frontend | None, Backend | None]]:

@@ -160,6 +160,7 @@ async def attempt(stream: Any, server: Server) -> None:
     backend: Backend = stream.backend
     stream.connect_error = None
     stream.count("connect")
+    assert server.connect is not None
     stream.connecting = server.connect(stream)
     stream.step_expire = stream.process.clock.now() + backend.timeout_connect
     try:
@@ -222,7 +223,7 @@ def may_redispatch(stream: Any, backend: Backend) -> bool:
     left = backend.retries - stream.retried
     if backend.serves_in_turn and backend.balancer.active > 1:
         return True
-    return stream.retried % after == 0 if after > 0 else left % -after == 0
+    return bool(stream.retried % after == 0 if after > 0 else left % -after == 0)
 
 
 async def rest(stream: Any, seconds: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.net import Connecting, ConnectOptions, Keepalive
-from pylb.stream.mux_h1 import ServerH1
+from pylb.stream.mux_h1_server import ServerH1
 from pylb.stream.mux_tcp import ServerTcp
 from pylb.stream.tls_layer import TlsLayer
 from pylb.wire.certs import CertificateStore

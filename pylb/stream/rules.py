@@ -15,7 +15,7 @@ from pylb.stream.verdict import Stop, Verdict
 
 if TYPE_CHECKING:
     from pylb.config.model import Rule
-    from pylb.stream.stream import Stream
+    from pylb.stream.driver import Stream
 
 Rules = tuple["Rule", ...]
 
@@ -40,12 +40,17 @@ async def settle(stream: Any, rule: Rule, verdict: Any, when: str) -> Verdict | 
     if isawaitable(verdict):
         verdict = await verdict
     while verdict is Verdict.WAIT:
-        seen = stream.progress()
-        await stream.wait(when, lambda: stream.progress() != seen)
+        await more(stream, when)
         verdict = rule.run(stream)
     if verdict is Verdict.REJECT:
         raise Stop("P", when, 0)
     return verdict if isinstance(verdict, Verdict) else None
+
+
+async def more(stream: Any, when: str) -> None:
+    """Wait until more data is there than now, or all of it."""
+    seen = stream.progress()
+    await stream.wait(when, lambda: stream.progress() != seen)
 
 
 async def run_content_rules(stream: Stream, rules: Rules, delay: float, progress: Callable[[], tuple[int, bool]]) -> Verdict | None:

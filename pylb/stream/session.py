@@ -154,7 +154,7 @@ def start_mux(session: Session, transport: asyncio.Transport) -> None:
 
     `transport` is the connection's own or the TLS layer's; both are told that their protocol is now the mux.
     """
-    from pylb.stream.mux_h1 import ClientH1
+    from pylb.stream.mux_h1_client import ClientH1
     from pylb.stream.mux_tcp import ClientTcp
 
     frontend = session.frontend

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pylb.base.timers import NEVER
 from pylb.stream import connect, rules
 from pylb.stream import request as request_steps
-from pylb.stream.stream import Stream
+from pylb.stream.driver import Stream
 from pylb.stream.verdict import Answer, Stop, Verdict
 
 if TYPE_CHECKING:

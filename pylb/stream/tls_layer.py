@@ -94,7 +94,7 @@ class TlsTransport(asyncio.Transport):
             self._protocol.resume_writing()
 
 
-class TlsLayer(TlsTransport, asyncio.Protocol):  # type: ignore[misc]
+class TlsLayer(TlsTransport, asyncio.Protocol):
     """Both faces of one TLS connection. `ready` is called once when the handshake is done, `failed` once when it did not happen."""
 
     def __init__(self, tls: Tls, transport: asyncio.Transport, ready: Callable[[], None], failed: Callable[[str], None]) -> None:

@@ -1,0 +1,248 @@
+"""The driver of streams: a coroutine that is resumed by hand, its deadlines, its log line; what HTTP and TCP streams share.
+
+A stream waits in one place (`await stream.wait(...)`); events set state that stays true (`request_complete`, `failure`, ...) and
+call `wake`, which resumes the coroutine directly: no task, no future, no loop turn in between. Three deadlines may run at once
+(client, server, step); the earliest that fires says who was too slow.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.timers import NEVER
+from pylb.stream import connect
+from pylb.stream.verdict import Stop
+
+if TYPE_CHECKING:
+    from pylb.proxy.proxy import Backend, Frontend
+    from pylb.proxy.server import Server
+    from pylb.stream.session import Session
+
+
+@types.coroutine
+def suspend() -> Generator[None, None, None]:
+    """Give control back to whoever woke the stream."""
+    yield
+
+
+class Stream:
+    """What HTTP and TCP streams share: the driver, the deadlines, the log."""
+
+    __slots__ = (
+        "__weakref__",
+        "applet_name",
+        "avoid",
+        "back",
+        "backend",
+        "bytes_in",
+        "bytes_out",
+        "captures_request",
+        "captures_response",
+        "client_expire",
+        "connect_error",
+        "cookie_captured_request",
+        "cookie_captured_response",
+        "cookie_state",
+        "number",
+        "connecting",
+        "corked",
+        "coroutine",
+        "dont_log",
+        "failure",
+        "flags",
+        "front",
+        "frontend",
+        "idle_from",
+        "inbox_request",
+        "inbox_response",
+        "inbox_size",
+        "keep_client",
+        "keep_server",
+        "last_rule",
+        "log_level",
+        "logged",
+        "persistent",
+        "place",
+        "priority_class",
+        "priority_offset",
+        "process",
+        "queue_ahead",
+        "redispatched",
+        "request_began",
+        "request_complete",
+        "response_complete",
+        "retried",
+        "reused",
+        "running",
+        "server",
+        "server_expire",
+        "server_gone",
+        "server_slot",
+        "session",
+        "status",
+        "step_expire",
+        "termination",
+        "time_close",
+        "time_connect",
+        "time_data",
+        "time_queue",
+        "time_request",
+        "tunnel",
+        "unique_id",
+        "unsure",
+        "uploading",
+        "variables",
+        "when",
+    )
+
+    def __init__(self, session: Session, front: Any, idle_from: float, began: float) -> None:
+        self.session, self.front = session, front
+        self.process = session.process
+        self.frontend: Frontend = session.frontend
+        self.backend: Backend | None = None
+        self.server: Server | None = None
+        self.idle_from = idle_from
+        self.request_began = began
+        self.bytes_in = self.bytes_out = 0
+        self.client_expire = self.server_expire = self.step_expire = NEVER
+        self.corked = self.running = False
+        self.coroutine: Coroutine[Any, Any, None] | None = None
+        self.failure: Stop | None = None
+        self.when = "R"
+        self.termination = "--"
+        self.back: Any = None
+        self.connecting: Any = None
+        self.connect_error: OSError | None = None
+        self.server_gone = self.uploading = self.tunnel = False
+        self.request_complete = self.response_complete = False
+        self.inbox_request: list[bytes] = []
+        self.inbox_response: list[bytes] = []
+        self.inbox_size = 0
+        self.keep_client = self.keep_server = True
+        self.status = -1
+        self.retried = 0
+        self.redispatched = self.reused = self.logged = self.unsure = self.dont_log = False
+        self.persistent = False  # the server was wanted in particular (cookie, use-server): no free redispatch
+        self.avoid: Server | None = None
+        self.time_request = self.time_queue = self.time_connect = self.time_data = self.time_close = -1
+        self.queue_ahead = (0, 0)
+        self.place: Any = None
+        self.server_slot = False
+        self.priority_class = self.priority_offset = 0
+        self.captures_request: list[bytes | None] | None = None
+        self.captures_response: list[bytes | None] | None = None
+        self.variables: dict[str, Any] | None = None
+        self.unique_id: str | None = None
+        self.last_rule: Any = None
+        self.log_level = 6
+        self.applet_name: str | None = None
+        self.cookie_state = "--"
+        self.cookie_captured_request: bytes | None = None
+        self.cookie_captured_response: bytes | None = None
+        self.number = self.process.streams_seen
+        self.process.streams_seen += 1
+
+    # -- being driven
+    def start(self) -> None:
+        """Begin; returns when the stream waits for the first time or has ended."""
+        self.coroutine = self.run()
+        self.resume()
+
+    async def run(self) -> None:
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        """Something changed: let the coroutine look again. Harmless while it runs or when it has ended."""
+        if self.coroutine is not None and not self.running:
+            self.resume()
+            if not self.corked:
+                self.flush()
+
+    def resume(self) -> None:
+        assert self.coroutine is not None
+        self.running = True
+        try:
+            self.coroutine.send(None)
+        except StopIteration:
+            self.coroutine = None
+        finally:
+            self.running = False
+
+    def stop(self, stop: Stop) -> None:
+        """End the stream early, wherever it waits."""
+        if self.failure is None:
+            self.failure = stop
+            self.wake()
+
+    async def wait(self, when: str, until: Callable[[], bool]) -> None:
+        """The only place to wait: until `until()` holds. `when` is the second termination letter meanwhile; raises Stop."""
+        self.when = when
+        while not until():
+            if self.failure is not None:
+                raise self.failure
+            self.arm()
+            await suspend()
+
+    def step_timer(self, moment: float) -> None:
+        """Be woken at `moment`, to look again."""
+        self.process.loop.call_later(max(0.0, moment - self.process.clock.now()), self.wake)
+
+    def flush(self) -> None:
+        """Let what was said to either side leave."""
+        raise NotImplementedError
+
+    def uncork(self) -> None:
+        """The event that corked the stream is over."""
+        self.corked = False
+        self.flush()
+
+    # -- time
+    def arm(self) -> None:
+        """Have the connection's timer look at the earliest of the three deadlines."""
+        earliest = self.client_expire
+        if self.server_expire < earliest:
+            earliest = self.server_expire
+        if self.step_expire < earliest:
+            earliest = self.step_expire
+        self.front.deadline.at = earliest
+
+    def on_deadline(self) -> None:
+        """The timer fired; deadlines may have moved since it was armed."""
+        now = self.process.clock.now() + 0.0005
+        if self.client_expire <= now and self.client_expire <= self.server_expire:
+            self.client_expire = NEVER
+            self.stop(Stop("c", self.when))
+        elif self.step_expire <= now or self.server_expire <= now:
+            self.step_expire = self.server_expire = NEVER
+            self.stop(Stop("s", self.when))
+        else:
+            self.arm()
+
+    def ms_since(self, moment: float) -> int:
+        """Whole milliseconds from `moment` to now."""
+        return int((self.process.clock.now() - moment) * 1000)
+
+    # -- counting
+    def count(self, name: str) -> None:
+        """Add one to the counter on every object of this stream that has it."""
+        self.frontend.count(self.session.listener, self.backend, self.server, name)
+
+    def log(self) -> None:
+        """One line, unless options say otherwise (configuration.txt 8.3)."""
+        frontend = self.frontend
+        if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
+            return
+        normal = self.termination == "--" and 0 <= self.status < 500 and not self.retried
+        if normal and not frontend.logs_normal:
+            return
+        self.logged = True
+        level = self.log_level
+        if not normal and frontend.log_separate_errors and level == 6:
+            level = 3
+        frontend.send_log(level, frontend.log_line(self))
+
+    def release(self) -> None:
+        """Give back whatever is held of the server and the queue."""
+        connect.release(self)

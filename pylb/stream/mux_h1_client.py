@@ -1,0 +1,297 @@
+"""ClientH1: the client's side of the HTTP/1 mux.
+
+It reads a head, makes a stream, feeds it the body, keeps what follows (pipelining) until the stream has ended, then reads the next
+head in a loop, never by recursion. While no stream is there nothing but the head timeouts run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from pylb.base.errors import BadMessage
+from pylb.base.timers import NEVER, Deadline
+from pylb.stream.mux_h1 import H1, HIGH_WATER
+from pylb.stream.stream import HttpStream
+from pylb.wire.body import CloseReader, reader_for
+from pylb.wire.h1 import Limits, outgoing_response_head, read_request
+from pylb.wire.message import Framing, Request, Response
+from pylb.wire.replies import raw_error_reply
+
+if TYPE_CHECKING:
+    from pylb.stream.session import Session
+
+
+class ClientH1(H1):
+    """The client's side."""
+
+    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.frontend = session.frontend
+        self.stream: HttpStream | None = None
+        self.limits: Limits = session.frontend.limits
+        self.at_eof = False
+        self.busy = False  # the loop over pipelined requests is running
+        self.gone = False
+        self.waits_for_head = False  # the first bytes of a request have come, the rest has not
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
+        self.transport = transport
+        session, process = self.session, self.session.process
+        transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+        counters = self.frontend.counters
+        counters.h1_open_connections += 1
+        counters.h1_total_connections += 1
+        process.sessions.add(self)
+        self.idle_from = self.request_began = session.accepted + session.handshake_ms / 1000
+        self.deadline = Deadline(process.loop, self.on_deadline)
+        self.deadline.at = process.clock.now() + self.frontend.timeout_head
+
+    # -- bytes in
+    def data_received(self, data: bytes) -> None:
+        self.frontend.counters.h1_bytes_in += len(data)
+        stream = self.stream
+        if stream is None:
+            self.buffer = self.buffer + data if self.buffer else data
+            self.read_requests()
+        elif self.reader is not None:
+            stream.corked = True
+            self.read_body(stream, data)
+            stream.uncork()
+            if self.stream is None:
+                self.read_requests()
+        else:
+            self.buffer += data
+            if len(self.buffer) >= self.limits.bufsize:
+                self.pause()
+
+    def read_requests(self) -> None:
+        """Begin a stream for each request in the buffer, until one is incomplete or still being served."""
+        process = self.session.process
+        self.busy = True
+        while self.buffer and self.stream is None and not self.gone and not self.transport.is_closing():
+            now = process.clock.now()
+            if not self.waits_for_head:
+                self.waits_for_head = True
+                self.session.requests += 1
+                self.request_began = now
+                timeout = self.frontend.timeout_http_request
+                self.deadline.at = now + (timeout if timeout != NEVER else self.frontend.timeout_client)
+            try:
+                got = read_request(self.buffer, self.limits)
+            except BadMessage as bad:
+                self.busy = False
+                self.refuse(bad)
+                return
+            if got is None:
+                self.pause_if_full()
+                break
+            self.waits_for_head = False
+            request, used = got
+            rest = self.buffer[used:]
+            self.buffer = b""
+            self.begin(request, rest)
+        self.busy = False
+        if self.stream is None and self.at_eof and not self.gone:
+            self.end_of_requests()
+
+    def begin(self, request: Request, rest: bytes) -> None:
+        """A whole head was read: its stream begins, and takes what is there of the body."""
+        self.deadline.at = NEVER
+        self.reader = None if request.framing is Framing.NONE else reader_for(request, self.limits)
+        stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
+        stream.corked = True
+        if self.reader is None:
+            self.buffer = rest
+            stream.request_complete = True
+        stream.start()
+        if self.reader is not None and self.stream is stream:
+            self.read_body(stream, rest)
+        elif self.reader is not None:
+            self.buffer = rest
+        stream.uncork()
+
+    def read_body(self, stream: HttpStream, data: bytes) -> None:
+        """Body bytes to the stream; what follows the body stays in the buffer."""
+        assert self.reader is not None
+        try:
+            payload, finished, rest = self.reader.feed(data)
+        except BadMessage as bad:
+            self.reader = None
+            stream.on_bad_request_body(bad)
+            return
+        if payload:
+            stream.on_request_data(payload)
+        if finished:
+            trailers = self.reader.trailers
+            self.reader = None
+            self.buffer = rest
+            stream.on_request_end(trailers)
+
+    def eof_received(self) -> bool:
+        self.at_eof = True
+        if self.stream is None:
+            self.read_requests() if self.buffer else self.end_of_requests()
+        elif self.reader is not None:
+            self.stream.on_client_eof()
+        else:
+            self.stream.on_client_half_closed()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.deadline.close()
+        self.frontend.counters.h1_open_connections -= 1
+        self.session.process.sessions.discard(self)
+        stream = self.stream
+        if stream is not None:
+            stream.on_client_gone()
+        elif self.waits_for_head and not self.at_eof:
+            self.log_without_stream("C", "R", 400)
+        self.session.end()
+
+    # -- requests that never became one
+    def refuse(self, bad: BadMessage) -> None:
+        """The head is not HTTP as HAProxy understands it."""
+        frontend = self.frontend
+        frontend.invalid_request = frontend.capture_error(self.session.source, None, None, self.buffer, bad)
+        self.count_bad_request()
+        self.answer_and_close(bad.status, "P", "R")
+
+    def count_bad_request(self) -> None:
+        counters = self.frontend.counters
+        counters.ereq += 1
+        self.session.listener.counters.ereq += 1
+        counters.req_tot += 1
+        counters.req_rate.tick(self.session.process.clock.now())
+
+    def answer_and_close(self, status: int, who: str, when: str) -> None:
+        """An error answer to bytes that never became a request, its log line, and the end of the connection."""
+        self.waits_for_head = False
+        counters = self.frontend.counters
+        counters.hrsp_4xx += 1
+        self.out.append(self.frontend.error_files.get(status) or raw_error_reply(status))
+        self.log_without_stream(who, when, status)
+        self.buffer = b""
+        self.flush()
+        self.transport.close()
+
+    def log_without_stream(self, who: str, when: str, status: int) -> None:
+        HttpStream.log_refused(self.session, self.idle_from, max(self.request_began, self.idle_from), who, when, status)
+
+    def end_of_requests(self) -> None:
+        """The client will send nothing more and no request is being served."""
+        if self.waits_for_head or not self.session.requests:
+            if not self.buffer and not self.frontend.logs_null:
+                self.transport.close()
+                return
+            self.count_bad_request()
+            self.answer_and_close(400, "C", "R")
+        else:
+            self.transport.close()
+
+    def on_deadline(self) -> None:
+        if self.stream is not None:
+            self.stream.on_deadline()
+        elif self.waits_for_head or not self.session.requests:
+            self.on_head_timeout()
+        else:
+            self.transport.close()
+
+    def on_head_timeout(self) -> None:
+        """No complete request in time: 408, or silence under `option http-ignore-probes` and for empty ones under dontlognull."""
+        if not self.buffer and "http-ignore-probes" in self.frontend.settings.options:
+            self.transport.close()
+            return
+        if not self.buffer and not self.frontend.logs_null:
+            self.out.append(self.frontend.error_files.get(408) or raw_error_reply(408))
+            self.flush()
+            self.transport.close()
+            return
+        self.count_bad_request()
+        self.answer_and_close(408, "c", "R")
+
+    # -- verbs of the stream
+    def send_informational(self, response: Response) -> None:
+        """A 1xx on its way to the final response."""
+        self.out.append(outgoing_response_head(response, 11, close=False))
+
+    def send_head(self, response: Response, close: bool) -> None:
+        """The head of the final response."""
+        self.chunked = response.framing is Framing.CHUNKED
+        stream = self.stream
+        version = stream.request.version if stream is not None else 11
+        self.out.append(outgoing_response_head(response, version, close=close))
+
+    def count_out(self, size: int) -> None:
+        self.frontend.counters.h1_bytes_out += size
+
+    def finished(self, keep: bool) -> None:
+        """The stream is over: wait for the next request, or close."""
+        self.stream = None
+        self.chunked = False
+        if self.reader is not None:
+            keep = False
+            self.reader = None
+        if self.gone:
+            return
+        if not keep or (self.at_eof and not self.buffer):
+            self.flush()
+            self.transport.close()
+            return
+        now = self.session.process.clock.now()
+        self.idle_from = now
+        self.resume()
+        self.deadline.at = now + self.frontend.timeout_idle
+        if self.frontend.process.stopping and not self.buffer:
+            self.flush()
+            self.transport.close()
+
+    def continue_reading(self) -> None:
+        """Called from the loop after a stream ended outside `data_received`: serve what was pipelined."""
+        if self.stream is None and self.buffer and not self.gone:
+            self.read_requests()
+
+    def start_tunnel(self) -> None:
+        """Bytes pass as they are from here on; those that came early go first."""
+        self.reader = CloseReader()
+        self.chunked = False
+        early, self.buffer = self.buffer, b""
+        assert self.stream is not None
+        if early:
+            self.read_body(self.stream, early)
+        if self.at_eof:
+            self.stream.on_client_eof()
+
+    def abort_body(self, stream: HttpStream) -> None:
+        """The response cannot be completed: what was sent must not look whole."""
+        self.flush()
+        self.transport.close()
+
+    def stop_when_idle(self) -> None:
+        """The process is stopping: close now if no request is being served, else after it."""
+        if self.stream is None and not self.buffer:
+            self.transport.close()
+
+    def kill(self) -> None:
+        """End the connection with RST."""
+        self.session.process.net.abort_with_reset(self.session.transport)
+
+    # -- backpressure
+    def pause_writing(self) -> None:
+        self.blocked = True
+        if self.stream is not None:
+            self.stream.on_client_blocked()
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        if self.stream is not None:
+            self.stream.on_client_writable()
+
+    def pause_if_full(self) -> None:
+        if len(self.buffer) > 4 * self.limits.bufsize:
+            self.pause()

@@ -1,0 +1,217 @@
+"""ServerH1: the server's side of the HTTP/1 mux. Between two streams it lies in the server's pool."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from pylb.base.errors import BadMessage
+from pylb.stream.mux_h1 import H1, HIGH_WATER, NO_TRAILERS
+from pylb.stream.stream import HttpStream
+from pylb.wire.body import CloseReader, reader_for
+from pylb.wire.h1 import outgoing_request_head, read_response
+from pylb.wire.message import Framing, Request, Response
+
+if TYPE_CHECKING:
+    from pylb.proxy.server import Server
+
+
+class ServerH1(H1):
+    """The server's side: one connection to a server, with a stream or idle in the pool."""
+
+    __slots__ = ("closing", "established", "limits", "process", "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade")
+
+    def __init__(self, stream: HttpStream, server: Server) -> None:
+        super().__init__()
+        self.server = server
+        self.process = stream.process
+        self.source_session = stream.session
+        self.stream: HttpStream | None = stream
+        self.limits = stream.backend_limits()
+        self.requests = 0
+        self.reusable = True
+        self.closing = False
+        self.request_method = b"GET"
+        self.upgrade: bytes | None = None
+        self.established = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
+        self.transport = transport
+        self.established = True
+        transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
+        counters = self.server.backend.counters
+        counters.h1_open_connections += 1
+        counters.h1_total_connections += 1
+        self.server.counters.used_conn_cur += 1
+        if self.stream is not None:
+            self.stream.on_connected(self)
+
+    # -- verbs of the stream
+    def attach(self, stream: HttpStream) -> None:
+        """Leave the pool and serve `stream`."""
+        self.stream = stream
+        self.server.counters.used_conn_cur += 1
+
+    def send_head(self, request: Request, close: bool) -> None:
+        """The request's head; the response is read with its method in mind."""
+        self.requests += 1
+        self.request_method = request.method
+        self.upgrade = request.upgrade
+        self.chunked = request.framing is Framing.CHUNKED
+        self.out.append(outgoing_request_head(request, close=close))
+
+    def count_out(self, size: int) -> None:
+        self.server.backend.counters.h1_bytes_out += size
+
+    def detach(self, keep: bool) -> None:
+        """The stream is over: back to the pool if the connection can serve another one, else close it."""
+        self.stream = None
+        self.chunked = False
+        self.server.counters.used_conn_cur -= 1
+        if self.transport.is_closing():
+            return
+        if keep and self.reusable and not self.buffer and self.reader is None:
+            self.resume()
+            pool = self.server.pool
+            pool.put(self)
+            if pool.mode == "never":
+                self.source_session.private_pools.add(pool)
+        else:
+            self.kill()
+
+    def kill(self) -> None:
+        """Close with RST, as HAProxy does when it leaves a server first (no TIME_WAIT on our side)."""
+        if not self.transport.is_closing():
+            self.closing = True
+            self.process.net.abort_with_reset(self.transport)
+
+    def close(self) -> None:
+        """What the pool calls to be rid of an idle connection."""
+        self.kill()
+
+    def half_close(self) -> None:
+        """A tunnel's client has finished: nothing more will be sent."""
+        self.flush()
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def start_tunnel(self) -> None:
+        """Bytes pass as they are from here on."""
+        self.reader = CloseReader()
+        self.chunked = False
+
+    # -- bytes in
+    def data_received(self, data: bytes) -> None:
+        self.server.backend.counters.h1_bytes_in += len(data)
+        stream = self.stream
+        if stream is None:
+            self.server.pool.remove(self)
+            self.kill()
+            return
+        stream.corked = True
+        if self.reader is not None:
+            self.read_body(stream, data)
+        else:
+            self.buffer = self.buffer + data if self.buffer else data
+            self.read_head(stream)
+        stream.uncork()
+
+    def read_head(self, stream: HttpStream) -> None:
+        """Informational heads, then the final one, then what is there of its body."""
+        while self.buffer:
+            if stream.response is not None:
+                self.reusable = False  # bytes nobody asked for
+                self.buffer = b""
+                return
+            try:
+                got = read_response(self.buffer, self.request_method, self.limits, self.upgrade)
+            except BadMessage as bad:
+                self.reusable = False
+                stream.on_bad_response(bad, self.buffer)
+                return
+            if got is None:
+                return
+            response, used = got
+            rest = self.buffer[used:]
+            self.buffer = rest
+            if response.status < 200 and response.status != 101:
+                stream.on_informational(response)
+                continue
+            self.buffer = b""
+            self.take_response(stream, response, rest)
+            return
+
+    def take_response(self, stream: HttpStream, response: Response, rest: bytes) -> None:
+        if not response.keep_alive or response.framing is Framing.CLOSE:
+            self.reusable = False
+        reader = self.reader = None if response.framing is Framing.NONE else reader_for(response, self.limits)
+        stream.on_response(response)
+        if self.stream is not stream or self.reader is not reader:
+            return
+        if self.reader is None:
+            self.buffer = rest
+            if rest:
+                self.reusable = False
+            stream.on_response_end(NO_TRAILERS)
+        else:
+            self.read_body(stream, rest)
+
+    def read_body(self, stream: HttpStream, data: bytes) -> None:
+        assert self.reader is not None
+        try:
+            payload, finished, rest = self.reader.feed(data)
+        except BadMessage:
+            self.reusable = False
+            self.reader = None
+            stream.on_server_gone(reset=False)
+            return
+        if payload:
+            stream.on_response_data(payload)
+        if finished and self.reader is not None:
+            trailers = self.reader.trailers
+            self.reader = None
+            if rest:
+                self.reusable = False
+            stream.on_response_end(trailers)
+
+    def eof_received(self) -> bool:
+        self.reusable = False
+        stream = self.stream
+        if stream is None:
+            self.server.pool.remove(self)
+            return False
+        stream.corked = True
+        self.at_eof(stream, reset=False)
+        stream.uncork()
+        return False
+
+    def at_eof(self, stream: HttpStream, reset: bool) -> None:
+        """No more bytes from the server: the end of an until-close body, or the loss of the response."""
+        if isinstance(self.reader, CloseReader) and not reset:
+            self.reader = None
+            stream.on_response_end(NO_TRAILERS)
+        else:
+            stream.on_server_gone(reset)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.server.backend.counters.h1_open_connections -= 1
+        stream, self.reusable = self.stream, False
+        if stream is None:
+            self.server.pool.remove(self)
+        elif not self.closing:
+            stream.corked = True
+            self.at_eof(stream, reset=exc is not None)
+            stream.uncork()
+        self.closing = True
+
+    # -- backpressure
+    def pause_writing(self) -> None:
+        self.blocked = True
+        if self.stream is not None:
+            self.stream.on_server_blocked()
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        if self.stream is not None:
+            self.stream.on_server_writable()
