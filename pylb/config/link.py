@@ -62,13 +62,13 @@ def number_proxies(config: model.Config) -> None:
             while number in taken:
                 number += 1
             proxy.id = number
-            number += 1
+        number += 1
         number_members(proxy.servers)
         number_members(proxy.binds)
 
 
 def number_members(members: Iterable[Any]) -> None:
-    """Number what has an `id`, from 1."""
+    """Number what has an `id`, from 1. One that has a number of its own uses up a turn, as HAProxy counts."""
     listed = list(members)
     taken = {member.id for member in listed if member.id}
     number = 1
@@ -77,7 +77,7 @@ def number_members(members: Iterable[Any]) -> None:
             while number in taken:
                 number += 1
             member.id = number
-            number += 1
+        number += 1
 
 
 def link_proxy(proxy: model.Proxy, reading: Reading) -> None:

@@ -203,7 +203,7 @@ TRAFFIC: Final[dict[str, Reading]] = {
 SPECIAL: Final[dict[str, dict[str, Reading]]] = {
     "F": {
         **RATES,
-        "slim": lambda frontend, view: int(frontend.maxconn),
+        "slim": lambda frontend, view: int(frontend.maxconn or frontend.process.maxconn),
         "status": lambda frontend, view: frontend.state_text,
         "rate_lim": lambda frontend, view: int(frontend.rate_limit_sessions),
         "req_rate": rate("req_rate"),
@@ -242,7 +242,7 @@ SPECIAL: Final[dict[str, dict[str, Reading]]] = {
     },
     "B": {
         **TRAFFIC,
-        "slim": lambda backend, view: int(backend.full_connections),
+        "slim": lambda backend, view: max(1, int(backend.full_connections)),
         "status": backend_status,
         "weight": lambda backend, view: whole(backend.balancer.total_weight) if backend.balancer is not None else 0,
         "uweight": lambda backend, view: sum(server.uweight for server in sharing(backend)),
