@@ -83,6 +83,12 @@ def parameter(query: bytes, name: bytes) -> bytes | None:
     return None
 
 
+def received(stream: Any) -> bytes:
+    """What has arrived of the body, or of the connection's bytes in TCP mode."""
+    inbox = stream.inbox_request
+    return b"".join(inbox) if isinstance(inbox, list) else bytes(inbox)
+
+
 def url_parameter_key(arguments: dict[str, Any]) -> KeyFunction:
     """A parameter of the query string or, with `check_post`, else of a POST's body."""
     name, check_post = as_bytes(arguments["name"]), bool(arguments.get("check_post"))
@@ -93,7 +99,7 @@ def url_parameter_key(arguments: dict[str, Any]) -> KeyFunction:
             return None
         found = parameter(request.target.partition(b"?")[2], name)
         if found is None and check_post and request.method == b"POST":
-            found = parameter(bytes(stream.inbox_request), name)
+            found = parameter(received(stream), name)
         return found
 
     return key
@@ -133,7 +139,7 @@ def rdp_cookie_key(arguments: dict[str, Any]) -> KeyFunction:
     start = b"cookie: " + as_bytes(arguments.get("name") or "mstshash").lower() + b"="
 
     def key(stream: Any) -> Key:
-        data = bytes(stream.inbox_request[RDP_COOKIE_AT:])
+        data = received(stream)[RDP_COOKIE_AT:]
         end = data.find(b"\r\n")
         if end < 0 or data[: len(start)].lower() != start:
             return None
