@@ -15,7 +15,8 @@ def resolve_later(named: Named, position: int, what: str, context: CompileContex
     """Check this name when the configuration is complete; `what` is the word whose argument it is."""
     owner = context.proxy
     usage = context.usage
-    place = f"in arg {position + 1} of {what} in {usage}" + (f" in proxy '{owner.name}'" if owner is not None else "")
+    user = what.replace("sample fetch", "ACL") if usage == "ACL" else f"{what} in {usage}"
+    place = f"in arg {position + 1} of {user}" + (f" in proxy '{owner.name}'" if owner is not None else "")
 
     def check(config: Config) -> None:
         complaint = CHECKS[named.kind](config, owner, named.name, place)
