@@ -62,8 +62,10 @@ def _check_rules(proxy: model.Proxy, reading: Reading) -> None:
         warn(f"{proxy.label} uses tcp-check rules without 'option tcp-check', so the rules are ignored.")
     if own.get("own http_check") and proxy.http_check and kind != "httpchk" and not _inherited(proxy, "http_check"):
         warn(f"{proxy.label} uses http-check rules without 'option httpchk', so the rules are ignored.")
-    if "disable-on-404" in proxy.http_check_options and kind not in ("httpchk", "tcp") and proxy.is_backend:
-        pass
+    if kind != "tcp" and (kind != "httpchk" or not proxy.is_backend):
+        for name in ("disable-on-404", "send-state"):
+            if name in proxy.http_check_options:
+                warn(f"'{name}' will be ignored for {proxy.label} (requires 'option httpchk').")
 
 
 def _inherited(proxy: model.Proxy, slot: str) -> bool:
@@ -113,7 +115,7 @@ def log_style(proxy: model.Proxy, reading: Reading) -> None:
 
 def after_timeouts(proxy: model.Proxy, reading: Reading) -> None:
     """A log format needs somewhere to log to."""
-    chosen = proxy.log_format is not None or any(name in proxy.options for name in LOG_OPTIONS)
+    chosen = proxy.log_format is not None or proxy.log_format_sd is not None or any(name in proxy.options for name in LOG_OPTIONS)
     targets = proxy.log or (proxy.log_global and reading.config.global_.log)
     if chosen and proxy.is_frontend and not targets:
         reading.report.warning(f"log format ignored for {proxy.label} since it has no log address.")

@@ -126,7 +126,7 @@ def _target(proxy: model.Proxy, name: str, word: str, how: str, reading: Reading
         reading.fail(f"Proxy '{proxy.name}': unable to find required {word}: '{name}'.")
     elif target is proxy:
         reading.fail(f"Proxy '{proxy.name}': loop detected for {word}: '{name}'.")
-    elif target.mode != proxy.mode:
+    elif target.mode != proxy.mode and not (proxy.mode == "tcp" and target.mode == "http"):
         reading.fail(
             f"{proxy.mode} {proxy.label} ({proxy.place}) tries to use incompatible {target.mode} {target.label} ({target.place}) {how} (see 'mode')."
         )

@@ -20,13 +20,14 @@ from pylb.config.spelling import did_you_mean
 
 NEGATABLE = ("option", "log", "busy-polling", "set-dumpable", "strict-limits", "insecure-fork-wanted", "numa-cpu-mapping")
 NOT_NEGATABLE = "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits, insecure-fork-wanted and numa-cpu-mapping."
-UNSUGGESTED = ("expose-experimental-directives", "fd-hard-limit")  # HAProxy reads them but never proposes them
+UNSUGGESTED = ("expose-experimental-directives", "fd-hard-limit", "tune.chksize")  # HAProxy reads them but never proposes them
 NOT_INHERITED = {
     *("name", "kind", "place", "id", "description", "defaults", "acls", "binds", "servers", "switch_rules", "server_rules", "monitor_fail"),
     *("tcp_request_connection", "tcp_request_session", "tcp_request_content", "tcp_response_content", "http_request", "http_response"),
     *("http_after_response", "redirects", "request_captures", "response_captures", "cookie_capture", "stick_table", "stick_rules", "persist_rules"),
     *("filters",),
 }
+OWN_MARKS = ("own http_check", "own tcp_check", "heirs")
 FACE_TIMEOUTS = {
     "frontend": ("client", "client_fin", "http_request", "http_keep_alive", "tarpit"),
     "backend": ("server", "server_fin", "connect", "queue", "check", "tunnel", "tarpit", "http_request", "http_keep_alive"),
@@ -157,7 +158,7 @@ def inherit(parent: model.Proxy | None, proxy: model.Proxy) -> model.Proxy:
     for slot in fields(parent):
         if slot.name not in NOT_INHERITED:
             setattr(proxy, slot.name, copy.copy(getattr(parent, slot.name)))
-    proxy.extra = {name: copy.copy(value) for name, value in parent.extra.items()}
+    proxy.extra = {name: copy.copy(value) for name, value in parent.extra.items() if name not in OWN_MARKS}
     proxy.statistics = copy.deepcopy(parent.statistics)
     return proxy
 

@@ -138,8 +138,6 @@ def _settings(proxy: model.Proxy) -> model.Balance:
 @keyword("hash-balance-factor", sections=PROXY, usage="<factor>")
 def hash_balance_factor(proxy: model.Proxy, args: Args) -> None:
     """How much more than the average load a server may get when hashing is consistent, in percent."""
-    if args.lacks("backend"):
-        args.warn(f"'hash-balance-factor' ignored because {proxy.label} has no backend capability.")
     number = args.integer("'hash-balance-factor' expects an integer argument.")
     if number != 0 and number <= 100:
         raise Alert("'hash-balance-factor' must be 0 or greater than 100.")

@@ -131,6 +131,18 @@ def capture_buffer(text: str, args: Args) -> None:
     )
 
 
+def compression_rate(text: str, args: Args) -> None:
+    """A number."""
+    if not text:
+        raise Alert(f"'{args.words[0]}' expects an integer argument in kb/s.")
+
+
+def compression_share(text: str, args: Args) -> None:
+    """A share of the processor's time."""
+    if not text or not 0 <= leading_integer(text) <= 100:
+        raise Alert(f"'{args.words[0]}' expects an integer argument between 0 and 100.")
+
+
 def not_supported(text: str, args: Args) -> None:
     """A word of old releases."""
     raise BareAlert(f"{args.where}: option 'tune.chksize' is not supported any more (tune.bufsize is used instead).")
@@ -157,6 +169,9 @@ NO_EFFECT: dict[str, Word] = {
     "cpu-map": Word(cpu_map, NOISE, 64),
     "thread-groups": Word(threads, NOISE),
     "thread-group": Word(nothing, NOISE, 64),
+    "maxcomprate": Word(compression_rate, "there is no compression yet"),
+    "maxcompcpuusage": Word(compression_share, "there is no compression yet"),
+    "maxzlibmem": Word(integer, "there is no compression yet"),
     "profiling.tasks": Word(on_off("auto"), "there are no HAProxy tasks to measure"),
     "httpclient.ssl.ca-file": Word(nothing, "there is no internal HTTP client"),
     "httpclient.resolvers.prefer": Word(nothing, "there is no internal HTTP client"),

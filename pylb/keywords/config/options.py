@@ -70,6 +70,11 @@ REMOVED = {
     "http-tunnel": "option 'http-tunnel' is not supported any more since HAProxy 2.1, please just remove it, it shouldn't be needed.",
     "forceclose": "option 'forceclose' is not supported any more since HAProxy 2.0, please just remove it, or use 'option httpclose' if absolutely needed.",
 }
+SUGGESTED = (  # what HAProxy proposes beside the plain ones, its misspelling included
+    *("httpclose", "http-server-close", "http-keep-alive", "redispatch", "httplog", "tcplog", "tcpka", "httpchk", "ssl-hello-chk"),
+    *("smtpchk", "pgsql-check", "redis-check", "mysql-check", "ldap-check", "spop-check", "tcp-check", "external-check"),
+    *("forwardfor", "original-to"),
+)
 CONNECTION_MODES = ("httpclose", "http-server-close", "http-keep-alive")
 
 option: Registry[Callable[[model.Proxy, Args], None]] = Registry("option")
@@ -82,6 +87,8 @@ def option_keyword(proxy: model.Proxy, args: Args) -> None:
     args.index = 2
     if not name:
         raise BareAlert(f"{args.where}: 'option' expects an option name.")
+    if args.negated == "default" and (name in PLAIN or name in CONNECTION_MODES):
+        raise Alert(f"'option {name}' cannot handle unexpected argument '{name}'.")
     if name in PLAIN:
         _plain(proxy, args, name, PLAIN[name])
     elif name in REMOVED and not args.negated:
@@ -139,8 +146,7 @@ def _redispatch(proxy: model.Proxy, args: Args) -> None:
 def _other(proxy: model.Proxy, args: Args, name: str) -> None:
     entry = option.get(name)
     if entry is None:
-        known = [*CONNECTION_MODES, "redispatch", *option.entries, *PLAIN]
-        raise Alert(f"unknown option '{name}'" + (did_you_mean(name, known) or "."))
+        raise Alert(f"unknown option '{name}'" + (did_you_mean(name, (*PLAIN, *SUGGESTED)) or "."))
     face = entry.facts.get("face")
     if face and args.lacks(face):
         args.warn(f"'{name}' ignored because {proxy.label} has no {face} capability.")

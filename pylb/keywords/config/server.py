@@ -11,7 +11,7 @@ from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
-from pylb.config.registry import FACES, PROXY, keyword, server_keyword
+from pylb.config.registry import PROXY, keyword, server_keyword
 from pylb.config.spelling import did_you_mean
 from pylb.keywords.config.sections import bad_character
 from pylb.keywords.config.server_tls import Told, complete
@@ -390,9 +390,9 @@ def usesrc(one: model.Server, args: Args) -> None:
     raise Alert("'usesrc' only allowed after a 'source' statement.")
 
 
-@keyword("use-fcgi-app", sections=FACES, usage="<name>")
+@keyword("use-fcgi-app", sections=PROXY, usage="<name>")
 def use_fcgi_app(proxy: model.Proxy, args: Args) -> None:
     """Speak FastCGI to the servers."""
-    if args.lacks("backend"):
+    if args.in_defaults or args.lacks("backend"):
         raise Alert("'use-fcgi-app' only available in backend or listen section")
     raise NotImplementedYet("use-fcgi-app")

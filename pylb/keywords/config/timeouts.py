@@ -55,7 +55,7 @@ def _set(proxy: model.Proxy, args: Args, name: str, value: int) -> None:
     face = FACES[name]
     if face and args.lacks(face):
         args.warn(f"'timeout {name}' will be ignored because {proxy.label} has no {face} capability")
-    elif getattr(proxy.timeouts, slot) != (getattr(proxy.defaults.timeouts, slot) if proxy.defaults else None):
+    elif proxy.kind != "defaults" and getattr(proxy.timeouts, slot) != (getattr(proxy.defaults.timeouts, slot) if proxy.defaults else None):
         args.warn(f"overwriting 'timeout {name}' which was already specified")
     setattr(proxy.timeouts, slot, value)
 
