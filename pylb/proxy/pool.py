@@ -55,11 +55,11 @@ class Pool:
         if mode == "never":
             return None
         first = session.requests <= 1
-        if self.idle and (mode == "always" or not first):
-            return self.take_from(self.idle)
-        if self.safe and (mode in ("always", "aggressive") or not first):
+        if not first:  # it can be repeated: spend the untried ones on it
+            return self.take_from(self.idle or self.safe) if self.idle or self.safe else None
+        if self.safe and mode != "safe":
             return self.take_from(self.safe)
-        return None
+        return self.take_from(self.idle) if self.idle and mode == "always" else None
 
     def take_from(self, group: dict[Any, None]) -> Any:
         connection = next(iter(group))
@@ -69,7 +69,7 @@ class Pool:
     def put(self, connection: Any) -> None:
         """A connection has nothing to do; it is kept, or closed where a limit says so."""
         self.note_use()
-        if 0 <= self.reuse_limit < connection.requests or 0 <= self.limit <= len(self):
+        if 0 <= self.reuse_limit < connection.requests or not self.has_use_for(connection):
             connection.close()
         elif self.mode == "never":
             self.private.setdefault(connection.source_session, []).append(connection)
@@ -79,6 +79,17 @@ class Pool:
         else:
             self.idle[connection] = None
             self.server.counters.idle_conn_cur += 1
+
+    def has_use_for(self, connection: Any) -> bool:
+        """Is one more worth keeping? Yes while none of its kind lies here, else up to what the load was seen to need at once."""
+        if self.mode == "never":
+            return self.limit != 0
+        if 0 <= self.limit <= len(self):
+            return False
+        if not self.safe and (connection.requests > 1 or not self.idle):
+            return True
+        used = self.server.counters.used_conn_cur  # this one included
+        return used + len(self) <= max(used, self.estimate)
 
     def remove(self, connection: Any) -> None:
         """Forget a connection that was taken or has died; harmless when it is not here."""
@@ -104,6 +115,7 @@ class Pool:
         """Remember how many connections are used at once; what the load needs is estimated from it."""
         used = self.server.counters.used_conn_cur
         self.highest_used = max(self.highest_used, used)
+        self.estimate = max(self.estimate, used)
 
     def purge(self) -> list[Any]:
         """Every `pool-purge-delay`: take out half of the connections the load has not needed lately; the caller closes them."""

@@ -37,13 +37,15 @@ def ask(one: Any, requests: int, session: Any = None) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("mode", "first", "later"), [("never", (), ()), ("safe", (), ("idle", "safe")), ("aggressive", ("safe",), ("idle",)), ("always", ("idle", "safe"), ())]
+    ("mode", "first", "later"), [("never", (), ()), ("safe", (), ("idle", "safe")), ("aggressive", ("safe",), ("idle",)), ("always", ("safe", "idle"), ())]
 )
 def test_modes(mode: str, first: tuple[str, ...], later: tuple[str, ...]) -> None:
     one = pool(mode)
     named = {Connection(1): "idle", Connection(2): "safe"}
+    used(one, 2)
     for connection in named:
         one.put(connection)
+    used(one, 0)
     for number, expected in ((1, first), (2, later)):
         taken = []
         while (connection := ask(one, number)) is not None:
@@ -76,10 +78,48 @@ def test_limits() -> None:
     assert not pool("always", pool_purge_delay=0).put(refused)
 
 
+def used(one: Any, count: int) -> None:
+    """So many connections are in use now."""
+    one.server.counters.used_conn_cur = count
+    one.note_use()
+
+
+def test_no_more_than_were_needed_at_once() -> None:
+    """Four requests at a time leave four connections; a fifth one, used alone, is closed."""
+    one = pool("safe")
+    for left in (4, 3, 2, 1):
+        used(one, left)
+        one.put(Connection())
+    used(one, 1)
+    fifth = Connection()
+    one.put(fifth)
+    assert len(one) == 4
+    assert fifth.closed
+
+
+def test_oldest_first() -> None:
+    one = pool("safe")
+    connections = [Connection() for _ in range(3)]
+    for left, connection in zip((3, 2, 1), connections, strict=True):
+        used(one, left)
+        one.put(connection)
+    taken = []
+    for _ in range(5):
+        connection = ask(one, 2)
+        connection.requests += 1
+        one.put(connection)
+        taken.append(connections.index(connection))
+    assert taken == [0, 1, 2, 0, 1]
+
+
 def test_purge_takes_half_of_what_was_not_needed() -> None:
     one = pool("always")
-    for _ in range(8):
+    used(one, 8)
+    for left in range(8, 0, -1):
+        used(one, left)
         one.put(Connection())
+    used(one, 0)
+    one.estimate = one.highest_used = 0
     assert [len(one.purge()) for _ in range(5)] == [4, 2, 1, 1, 0]
     assert one.server.counters.idle_conn_cur == 0
 
