@@ -10,7 +10,7 @@ from pylb.proxy.proxy import Face
 from pylb.stream.applet import Reply, serve
 from pylb.wire.headers import Headers, Pair
 from pylb.wire.message import Framing, Response
-from pylb.wire.replies import reason
+from pylb.wire.replies import error_page, reason
 
 
 async def serve_statistics(stream: Any, face: Face) -> None:
@@ -27,13 +27,25 @@ async def serve_statistics(stream: Any, face: Face) -> None:
         await stream.wait("R", lambda: stream.request_complete or stream.inbox_full)
         body = b"".join(stream.inbox_request)
     status, headers, pieces = stats_page.handle(stream.process, settings, request.method, request.target, request.headers, body, stream)
-    await serve(stream, reply(request.version, status, headers, pieces, "<STATS>"))
+    answer = reply(request.version, status, headers, pieces, "<STATS>")
+    if request.method == b"HEAD" and answer.response.framing is Framing.CHUNKED:  # the page, unlike the exporter, announces no body to HEAD
+        answer.response.framing = Framing.NONE
+        answer.response.headers.remove(b"transfer-encoding")
+    try:
+        await serve(stream, answer)
+    finally:
+        if status == 401:
+            stream.keep_client = False  # closed without a word, as HAProxy does
 
 
 async def serve_prometheus(stream: Any) -> None:
     """`http-request use-service prometheus-exporter`."""
     status, headers, pieces = prometheus.handle(stream.process, stream.request.method, stream.request.target)
-    await serve(stream, reply(stream.request.version, status, headers, pieces, "<PROMEX>"))
+    answer = reply(stream.request.version, status, headers, pieces, "<PROMEX>")
+    if status == 400:
+        answer.response.reason = error_page(status)[0].reason
+        stream.keep_client = False
+    await serve(stream, answer)
 
 
 def reply(version: int, status: int, headers: list[Pair], pieces: Iterator[bytes], name: str) -> Reply:

@@ -94,6 +94,9 @@ PAGES = {
         "stats", "/stats;up;norefresh;st=PART",
         Page(Statistics(refresh=7, show_legends=True), "/stats", "spot", "the <i>page</i>", True, True, "", True, "PART"), " up",
     ),
+    "without maintenance": (
+        "stats", "/stats;no-maint", Page(Statistics(refresh=7, show_legends=True), "/stats", "spot", "the <i>page</i>", admin=True), " no-maint",
+    ),
     "plain": ("plain", "/;st=DONE", Page(Statistics(hide_version=True), "/", result="DONE"), ""),
     "modules": ("modules", "/stats?x=1;st=EXCD", Page(Statistics(show_modules=True, scope=["app"]), "/stats?x=1", "other", result="EXCD"), ""),
     "read only": ("readonly", "/s?scope=fl", Page(Statistics(show_legends=True), "/s", scope="fl"), ""),
