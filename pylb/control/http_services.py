@@ -49,14 +49,13 @@ async def serve_prometheus(stream: Any) -> None:
 
 
 def reply(version: int, status: int, headers: list[Pair], pieces: Iterator[bytes], name: str) -> Reply:
-    """The answer as the stream sends it: chunked unless its length is known or the client does not know chunks."""
+    """The answer as the stream sends it: chunked unless its length is known, even to clients that do not know chunks, as HAProxy does.
+
+    The page leaves it to the codec to tell an old client so; the order of header fields shows the difference.
+    """
     fields = Headers(headers)
     length = fields.get(b"content-length")
-    if length is not None:
-        framing = Framing.LENGTH if int(length) else Framing.NONE
-    elif version >= 11:
-        framing = Framing.CHUNKED
+    framing = Framing.CHUNKED if length is None else Framing.LENGTH if int(length) else Framing.NONE
+    if framing is Framing.CHUNKED and (version >= 11 or name != "<STATS>"):
         fields.add(b"transfer-encoding", b"chunked")
-    else:
-        framing = Framing.CLOSE
     return Reply(Response(status, reason(status), 11, fields, framing, int(length or 0)), pieces, name)
