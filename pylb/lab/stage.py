@@ -15,7 +15,7 @@ from pylb.base.net import Endpoint
 from pylb.config.report import Report
 from pylb.config.sections import read_config
 from pylb.lab.pipe import Link
-from pylb.lab.world import World
+from pylb.lab.world import Handler, World
 from pylb.process import build, wiring
 from pylb.proxy.process import Process
 
@@ -34,6 +34,7 @@ class Stage:
         self.printed: list[str] = []
         self.messages: list[str] = []
         self.logs: list[tuple[int, str]] = []
+        self.origins: list[Endpoint] = []
         self.process: Process = self._build(config)
         self._stops: list[Callable[[], None]] = []
         build.listen(self.process)
@@ -67,6 +68,11 @@ class Stage:
 
         return self.world.run(play())
 
+    def origin(self, endpoint: Endpoint, handler: Handler) -> None:
+        """A server of the story's own; it may stay when the story ends."""
+        self.origins.append(endpoint)
+        self.world.origin(endpoint, handler)
+
     def address(self, frontend: str, number: int = 0) -> Endpoint:
         """Where a frontend listens."""
         return self.process.frontends[frontend].listeners[number].bind.address.endpoint()
@@ -74,7 +80,7 @@ class Stage:
     def close(self) -> list[str]:
         """End everything; returns what was left over: connections, timers, slots, queue places."""
         left = self.held()
-        for stop in self._stops:
+        for stop in [*self._stops, *self.process.closers]:
             stop()
         for frontend in self.process.frontends.values():
             for listener in frontend.listeners:
@@ -85,7 +91,7 @@ class Stage:
                 for connection in server.pool.clear():
                     connection.close()
         self.world.run(self.world.settle())
-        left += self.world.nothing_left()
+        left += self.world.nothing_left(self.origins)
         self.world.close()
         return left
 

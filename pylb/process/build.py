@@ -49,6 +49,7 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
     process.serve_statistics = serve_statistics
     loggers = Loggers(process, config.global_.log_tag or tag)
     connect_loggers(process, loggers)
+    process.closers.append(loggers.close)
     return process
 
 

@@ -114,7 +114,7 @@ class Worker:
 
     def close(self) -> None:
         """Give everything back."""
-        for stop in self.stops:
+        for stop in [*self.stops, *self.process.closers]:
             stop()
         for frontend in self.process.frontends.values():
             for listener in frontend.listeners:

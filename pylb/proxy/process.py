@@ -45,6 +45,7 @@ class Process:
         self.description = config.global_.description or ""
         self.version = ""
         self.stopping = False
+        self.closers: list[Callable[[], None]] = []  # what was opened and wants to be closed in the end
         self.connections = 0  # client connections open now
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached

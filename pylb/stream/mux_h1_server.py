@@ -66,6 +66,7 @@ class ServerH1(H1):
 
     def detach(self, keep: bool) -> None:
         """The stream is over: back to the pool if the connection can serve another one, else close it."""
+        self.flush()
         self.stream = None
         self.chunked = False
         self.server.counters.used_conn_cur -= 1
@@ -145,9 +146,9 @@ class ServerH1(H1):
     def take_response(self, stream: HttpStream, response: Response, rest: bytes) -> None:
         if not response.keep_alive or response.framing is Framing.CLOSE:
             self.reusable = False
-        reader = self.reader = None if response.framing is Framing.NONE else reader_for(response, self.limits)
+        self.reader = None if response.framing is Framing.NONE else reader_for(response, self.limits)
         stream.on_response(response)
-        if self.stream is not stream or self.reader is not reader:
+        if self.stream is not stream:
             return
         if self.reader is None:
             self.buffer = rest
