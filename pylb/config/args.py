@@ -6,7 +6,8 @@ each keyword words its own. `Alert` gets ``parsing [file:line] : `` in front; a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+import re
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -14,12 +15,16 @@ from pylb.base import address, units
 from pylb.base.errors import Alert
 from pylb.config import model
 from pylb.config.registry import FAMILIES
+from pylb.sample.acl_keywords import ACL_KEYWORDS
 from pylb.sample.condition import compile_condition, define_acl
 from pylb.sample.context import CompileContext, Job
 from pylb.sample.expression import Expression, read_expression
 from pylb.sample.logformat import LogFormat, compile_log_format
+from pylb.sample.registry import fetch
 from pylb.sample.types import Phase, Test
-from pylb.sample.validity import Checkpoint
+from pylb.sample.validity import Checkpoint, Source
+
+FETCH_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class BareAlert(Alert):
@@ -234,7 +239,11 @@ class Args:
         """The trailing ``if|unless ...`` (the whole rest of the line), or None when the line ends here."""
         if not self.at_condition():
             return None
-        return compile_condition(self.rest(), self.proxy.acls if self.proxy else {}, self.context(phase))
+        words, acls = self.rest(), self.proxy.acls if self.proxy else {}
+        test = compile_condition(words, acls, self.context(phase))
+        if self.proxy is not None and reads_buffer(words, acls):
+            self.proxy.extra.setdefault("conditions on buffers", []).append(self.place)
+        return test
 
     def declare_acl(self) -> None:
         """The rest of the line as ``<name> <expression> [<flags>] <patterns>`` of the keyword `acl`."""
@@ -260,3 +269,23 @@ class Args:
         """The proxy's place for words without a field of their own."""
         assert self.proxy is not None
         return self.proxy.extra
+
+
+def reads_buffer(words: Sequence[str], acls: Mapping[str, Any]) -> bool:
+    """Does a condition look at the raw bytes of requests?"""
+    for position, word in enumerate(words):
+        name = word.lstrip("!")
+        if position and words[position - 1].lstrip("!") == "{":
+            if source_of(name) & Source.REQUEST_BUFFER:
+                return True
+        elif name in acls and any(known.expression.source & Source.REQUEST_BUFFER for known in acls[name].expressions):
+            return True
+    return False
+
+
+def source_of(text: str) -> Source:
+    """What the fetch (or ACL keyword) that begins `text` reads."""
+    name = FETCH_NAME.match(text)
+    entry = fetch.get(ACL_KEYWORDS.get(name[0], (name[0],))[0] or name[0]) if name else None
+    source: Source = entry.facts["source"] if entry else Source(0)
+    return source

@@ -90,12 +90,14 @@ def _external_check(proxy: model.Proxy, reading: Reading) -> None:
 
 def inspection(proxy: model.Proxy, reading: Reading) -> None:
     """Rules about contents need time to see them."""
-    if proxy.inspect_delay or proxy.mode != "tcp":
+    if proxy.mode == "http":
+        for place in proxy.extra.get("conditions on buffers", ()):
+            reading.report.warning(f"Proxy '{proxy.name}': L6 sample fetches ignored on HTTP proxies (declared at {place}).")
+    if proxy.inspect_delay:
         return
     for rule in proxy.tcp_request_content:
         if rule.needs_content:
-            word = "capture" if rule.action == "capture" else "content"
-            reading.report.warning(INSPECT.format(proxy.label, word))
+            reading.report.warning(INSPECT.format(proxy.label, rule.action))
             return
 
 
@@ -128,7 +130,7 @@ def http_only(proxy: model.Proxy, reading: Reading) -> None:
     for present, text in (
         (proxy.statistics is not None, "'stats' statement ignored for {} as it requires HTTP mode."),
         (
-            proxy.is_frontend and bool(proxy.request_captures or proxy.response_captures or proxy.cookie_capture),
+            proxy.is_frontend and bool(proxy.extra.get("captures")),
             "'capture' statement ignored for {} as it requires HTTP mode.",
         ),
         (bool(proxy.http_request), "'http-request' rules ignored for {} as they require HTTP mode."),

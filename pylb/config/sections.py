@@ -27,7 +27,7 @@ NOT_INHERITED = {
     *("http_after_response", "redirects", "request_captures", "response_captures", "cookie_capture", "stick_table", "stick_rules", "persist_rules"),
     *("filters",),
 }
-OWN_MARKS = ("own http_check", "own tcp_check", "heirs")
+OWN_MARKS = ("own http_check", "own tcp_check", "heirs", "conditions on buffers")
 FACE_TIMEOUTS = {
     "frontend": ("client", "client_fin", "http_request", "http_keep_alive", "tarpit"),
     "backend": ("server", "server_fin", "connect", "queue", "check", "tunnel", "tarpit", "http_request", "http_keep_alive"),
@@ -163,8 +163,10 @@ def inherit(parent: model.Proxy | None, proxy: model.Proxy) -> model.Proxy:
     return proxy
 
 
-def drop_foreign_timeouts(proxy: model.Proxy) -> None:
-    """Forget the inherited timeouts of a face that the proxy does not have."""
+def drop_foreign(proxy: model.Proxy) -> None:
+    """Forget the inherited settings of a face that the proxy does not have."""
+    if not proxy.is_frontend:
+        proxy.default_backend = proxy.monitor_uri = None
     if proxy.kind in ("frontend", "backend"):
         kept = FACE_TIMEOUTS[proxy.kind]
         for slot in fields(model.Timeouts):

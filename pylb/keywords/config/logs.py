@@ -25,8 +25,8 @@ CAPTURE = "'capture' expects 'cookie' or 'request header' or 'response header'."
 @keyword("log", sections=PROXY, usage="global | <address> [len <n>] [format <f>] [sample <r>] <facility> [<level> [<minlevel>]]")
 def log(proxy: model.Proxy, args: Args) -> None:
     """Where and how requests are logged; `global` takes the targets of the global section."""
-    if args.negated:
-        if args.negated == "no" and args.at(1):
+    if args.negated == "no":
+        if args.at(1):
             raise Alert("log : 'no log' does not expect arguments")
         proxy.log, proxy.log_global = [], False
     elif args.at(1) == "global" and not args.at(2):
@@ -147,6 +147,7 @@ _format("unique-id-format", "unique-id-format", False)
 def capture(proxy: model.Proxy, args: Args) -> None:
     """Keep a header or a cookie for the log."""
     kind = args.at(1)
+    proxy.extra["captures"] = True
     if kind == "cookie":
         _no_defaults(args, "capture cookie")
         if not args.at(4):

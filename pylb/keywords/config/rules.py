@@ -14,12 +14,12 @@ from pylb.base import units
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.registry import Entry
 from pylb.config import model
-from pylb.config.args import Args, BareAlert
+from pylb.config.args import Args, BareAlert, source_of
 from pylb.config.lines import Abort
 from pylb.config.registry import FACES, PROXY, keyword
 from pylb.config.spelling import suggest
 from pylb.sample.types import Phase, Test
-from pylb.sample.validity import Checkpoint
+from pylb.sample.validity import Checkpoint, available
 from pylb.stream.registry import action
 
 GPC = "sc-inc-gpc* sc-inc-gpc0* sc-inc-gpc1* sc-set-gpt* sc-set-gpt0*"
@@ -323,7 +323,13 @@ def tcp_rule(proxy: model.Proxy, args: Args, ruleset: str) -> model.Rule:
         test = _condition(args, f"'{ruleset} {word}' : error detected in {proxy.label} while parsing '{args.peek()}' condition : {{}}")
     elif args.peek():
         raise Alert(f"'{ruleset} {word}' only accepts 'if' or 'unless', in {proxy.label} (got '{args.peek()}')")
-    return model.Rule(entry.name, run, test, args.place, text=" ".join(args.words[2:]))
+    return model.Rule(entry.name, run, test, args.place, needs_content=_needs_content(args), text=" ".join(args.words[2:]))
+
+
+def _needs_content(args: Args) -> bool:
+    """Does a `capture` rule look at what may not have arrived yet?"""
+    source = source_of(args.at(3))
+    return args.at(2) == "capture" and bool(source) and not available(source, Checkpoint.FRONTEND_SESSION)
 
 
 @keyword("monitor", sections=FACES, face="frontend", usage="fail { if | unless } <condition>")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import string
+from typing import NoReturn
 
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.lines import Abort
 from pylb.config.registry import section
-from pylb.config.sections import Section, drop_foreign_timeouts, ignore_line, inherit, not_expected
+from pylb.config.sections import Section, drop_foreign, ignore_line, inherit, not_expected
 
 NAME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "_:.-")
 USERLIST_UNKNOWN = "{where}: unknown keyword '{word}' in 'users' section"
@@ -56,9 +57,8 @@ def defaults(args: Args) -> Section:
         parent = _defaults_named(args, args.at(at + 1), f"defaults '{name}'")
         inherit(parent, proxy)
         if _has_rules(parent):
-            args.fail(
-                BareAlert(f"{args.where}: a defaults section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at {parent.place}).")
-            )
+            where = f"(defaults section at {parent.place})."
+            give_up(args, f"a defaults section cannot inherit from a defaults section defining TCP/HTTP rules {where}")
     args.config.defaults.append(proxy)
     return Section("defaults", proxy)
 
@@ -75,15 +75,15 @@ def _proxy(args: Args, kind: str) -> Section:
     _refuse_twin(args, proxy)
     parent = args.config.defaults[-1] if args.config.defaults else None
     if args.at(2) == "from" and args.at(3):
-        parent = _defaults_named(args, args.at(3), proxy.label)
         if args.at(4):
             args.alert(f"'{kind}' cannot handle unexpected argument '{args.at(4)}'.")
             return _unreadable(args, kind)
+        parent = _defaults_named(args, args.at(3), proxy.label)
     elif args.at(2):
         return _unreadable(args, kind)
     inherit(parent, proxy)
     proxy.kind = kind  # type: ignore[assignment]
-    drop_foreign_timeouts(proxy)
+    drop_foreign(proxy)
     _check_inheritance(args, proxy)
     args.config.proxies.append(proxy)
     return Section(kind, proxy)
@@ -100,9 +100,10 @@ def _unreadable(args: Args, kind: str) -> Section:
 
 
 def _refuse_twin(args: Args, proxy: model.Proxy) -> None:
-    """Two proxies of one name are an error when they share a face."""
+    """Two frontends of one name are an error, and so are two backends; a listen is looked up as a frontend."""
+    face = "backend" if proxy.kind == "backend" else "frontend"
     for other in args.config.proxies:
-        if other.name == proxy.name and ((other.is_frontend and proxy.is_frontend) or (other.is_backend and proxy.is_backend)):
+        if other.name == proxy.name and getattr(other, f"is_{face}"):
             args.fail(BareAlert(f"Parsing [{args.place}]: {proxy.label} has the same name as {other.label} declared at {other.place}."))
             return
 
@@ -113,10 +114,14 @@ def _defaults_named(args: Args, name: str, whose: str) -> model.Proxy:
     if not found:
         raise Abort(f"defaults section '{name}' not found for {whose}.")
     if len(found) > 1:
-        raise Abort(
-            f"ambiguous defaults section name '{name}' referenced by {whose} exists at least at {found[-2].place} and {found[-1].place}."
-        )
+        args.alert(f"ambiguous defaults section name '{name}' referenced by {whose} exists at least at {found[-2].place} and {found[-1].place}.")
     return found[0]
+
+
+def give_up(args: Args, complaint: str) -> NoReturn:
+    """Report an error and end the reading."""
+    args.fail(BareAlert(f"{args.where}: {complaint}"))
+    raise Abort("")
 
 
 def _has_rules(proxy: model.Proxy) -> bool:
@@ -135,7 +140,7 @@ def _check_inheritance(args: Args, proxy: model.Proxy) -> None:
     if parent is None or not _has_rules(parent):
         return
     if complaint := _cannot_inherit(parent, proxy):
-        args.fail(BareAlert(f"{args.where}: {complaint}"))
+        give_up(args, complaint)
     parent.extra.setdefault("heirs", set()).add(proxy.kind)
 
 
