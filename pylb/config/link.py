@@ -24,7 +24,6 @@ TIMEOUTS = """missing timeouts for {}.
    | While not properly invalid, you will certainly encounter various problems
    | with such a configuration. To fix this, please ensure that all following
    | timeouts are set to a non-zero value: 'client', 'connect', 'server'."""
-FIRST_PROXY_ID = 2
 SWITCHING = Checkpoint.FRONTEND_SWITCHING
 INHERITED_RULES = (
     *("tcp_request_connection", "tcp_request_session", "tcp_request_content", "tcp_response_content"),
@@ -56,7 +55,7 @@ def complete(reading: Reading) -> None:
 def number_proxies(config: model.Config) -> None:
     """Proxies, listeners and servers without a number of their own get the next free one."""
     taken = {proxy.id for proxy in config.proxies if proxy.id}
-    number = FIRST_PROXY_ID
+    number = 2 if config.global_.stats_sockets else 1  # the proxy behind the stats sockets is the first
     for proxy in config.proxies:
         if proxy.id is None:
             while number in taken:

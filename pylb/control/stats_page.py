@@ -1,8 +1,8 @@
 """The statistics page as an HTTP service (`stats enable`, `stats uri`, ...): what a request asks for, who may ask, and the answer.
 
 Options stand behind the page's address after semicolons, in any order: `;up ;no-maint ;norefresh ;csv ;typed ;json ;json-schema ;st=CODE ;scope=TEXT`
-(the scope may also follow a question mark, as a form sends it). A POST carries the form of the page and is answered with a redirection that says what
-became of it.
+(the scope is found behind anything: a form sends it behind a question mark). A POST carries the form of the page and is answered with a redirection
+that says what became of it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from pylb.wire.headers import Headers
 
 METHODS: Final = (b"GET", b"HEAD", b"POST")
-SCOPE: Final = re.compile(rb"[;?&]scope=([^;&?]*)")
+SCOPE: Final = re.compile(rb"scope=(?=..)([^;&]*)", re.DOTALL)  # one letter at the very end is too few for HAProxy
 SCOPE_TEXT: Final = re.compile(rb"[A-Za-z0-9_.:-]+")
 SCOPE_LENGTH: Final = 20
-RESULT: Final = re.compile(rb";st=([A-Z]{4})")
+RESULT: Final = re.compile(rb";st=(.{4})")
 PIECE: Final = 12_000  # bytes to send at once
 TYPES: Final = {"html": b"text/html", "csv": b"text/plain", "typed": b"text/plain", "json": b"application/json", "json-schema": b"application/json"}
 
@@ -76,8 +76,8 @@ class StatsRequest:
         if scope and SCOPE_TEXT.fullmatch(scope[1][:SCOPE_LENGTH]):
             wanted.scope = scope[1][:SCOPE_LENGTH].decode()
         result = RESULT.search(options)
-        if result or b";st=" in options:
-            code = result[1].decode() if result else ""
+        if result:
+            code = result[1].decode("latin-1")
             wanted.result = code if code in RESULTS else "UNKN"
         return wanted
 

@@ -141,7 +141,9 @@ def sockets(view: InfoView) -> int:
     settings = process.config.global_
     if settings.ulimit_n:
         return settings.ulimit_n
-    fixed = RESERVED_SOCKETS + settings.stats_maxconn + SOCKETS_PER_THREAD * threads(view) + len(settings.stats_sockets)
+    fixed = RESERVED_SOCKETS + SOCKETS_PER_THREAD * threads(view) + len(settings.stats_sockets)
+    if settings.stats_sockets:
+        fixed += settings.stats_maxconn
     bound = sum(len(proxy.listeners) for proxy in process.frontends.values())
     probes = sum(checks_of(server) + 2 * agents_of(server) for proxy in process.backends.values() for server in proxy.servers)
     return 2 * process.maxconn + 2 * settings.maxpipes + fixed + bound + probes
@@ -217,7 +219,7 @@ INFO: Final[tuple[InfoField, ...]] = (
         "Hard limit on the number of per-process connections (configured or imposed by Ulimit-n)", "max_connections",
     ),
     InfoField(
-        "Hard_maxconn", "CLP", U32, lambda v: v.process.maxconn,
+        "Hard_maxconn", "CLP", U32, lambda v: v.process.config.global_.maxconn or v.process.maxconn,
         "Hard limit on the number of per-process connections (imposed by Memmax_MB or Ulimit-n)", "hard_max_connections",
     ),
     InfoField("CurrConns", "MGP", U32, lambda v: v.process.connections, "Current number of connections on this worker process", "current_connections"),

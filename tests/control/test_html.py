@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from stats_objects import build, with_loop
 
 from pylb.control.html_rows import duration, number, percent
 from pylb.control.stats_page import handle
 from pylb.wire.headers import Headers
-from tests.control.stats_objects import build, with_loop
 
 
 @pytest.mark.parametrize(

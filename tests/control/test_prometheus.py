@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from stats_objects import build, with_loop
 
 from pylb.control.prometheus import SCOPES, Table, Wanted, handle
 from pylb.proxy.process import Process
-from tests.control.stats_objects import build, with_loop
 
 
 @pytest.fixture

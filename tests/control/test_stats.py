@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from stats_objects import Now, build, with_loop
 
 from pylb.config.model import Statistics
 from pylb.control import stats
@@ -15,7 +16,6 @@ from pylb.control.stats_page import StatsRequest, handle, is_for_page
 from pylb.proxy.health import Result
 from pylb.proxy.process import Process
 from pylb.wire.headers import Headers
-from tests.control.stats_objects import Now, build, with_loop
 
 
 @pytest.fixture
@@ -209,12 +209,12 @@ def test_info_lines(made: tuple[Process, Now]) -> None:
 
 
 def test_sockets_are_planned_as_haproxy_plans_them(made: tuple[Process, Now]) -> None:
-    """2 per connection, 10 reserved, 10 for the stats socket, 3 for the thread; here 2 listeners and 3 checks."""
-    assert "Maxsock: 2028\n" in stats.info_plain(made[0])
+    """2 per connection, 10 reserved, 3 for the thread; here 2 listeners and 3 checks, then an agent."""
+    assert "Maxsock: 2018\n" in stats.info_plain(made[0])
     made[0].config.proxies[1].servers[0].agent.enabled = True
     process, _ = build(made[0].config)
     with_loop(process)
-    assert "Ulimit-n: 2030\n" in stats.info_plain(process)
+    assert "Ulimit-n: 2020\n" in stats.info_plain(process)
     process.loop.close()
 
 
@@ -254,6 +254,10 @@ def test_which_requests_are_for_the_page() -> None:
         (b"/stats;scope=abcdefghijklmnopqrstuvwxyz;st=DONE", StatsRequest(scope="abcdefghijklmnopqrst", result="DONE")),
         (b'/stats;scope=a"b', StatsRequest()),
         (b"/stats;st=BOGUS", StatsRequest(result="UNKN")),
+        (b"/stats;st=DON", StatsRequest()),
+        (b"/stats?scope=a", StatsRequest()),
+        (b"/stats?scope=a;up", StatsRequest(up=True, scope="a")),
+        (b"/statsxscope=app&x=1", StatsRequest(scope="app")),
     ],
 )
 def test_the_options_of_an_address(target: bytes, expected: StatsRequest) -> None:
@@ -285,8 +289,8 @@ def test_passwords(made: tuple[Process, Now]) -> None:
 
 
 def test_a_form_is_denied_without_stats_admin(made: tuple[Process, Now]) -> None:
-    status, headers, _ = ask(made, b"/stats;up;norefresh?scope=a", b"POST", b"b=app&s=good&action=maint")
-    assert (status, headers[b"location"]) == (303, b"/stats;st=DENY;up;norefresh?scope=a")
+    status, headers, _ = ask(made, b"/stats;up;norefresh?scope=ab", b"POST", b"b=app&s=good&action=maint")
+    assert (status, headers[b"location"]) == (303, b"/stats;st=DENY;up;norefresh?scope=ab")
     assert made[0].backends["app"].servers_by_name["good"].status_text != "MAINT"
 
 

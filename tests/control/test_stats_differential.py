@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from stats_rig import HAPROXY, Rig, rows_of, running, split
 
 from pylb.config.model import Statistics
 from pylb.control import html, prometheus, stats
@@ -19,7 +20,6 @@ from pylb.control.html_rows import Page
 from pylb.control.json_schema import SCHEMA
 from pylb.proxy.fields import Row
 from pylb.proxy.info import INFO
-from tests.control.stats_rig import HAPROXY, Rig, rows_of, running, split
 
 pytestmark = pytest.mark.skipif(not Path(HAPROXY).exists(), reason="haproxy is not installed")
 
