@@ -216,6 +216,10 @@ class Net(Protocol):
         """Close at once with RST instead of FIN, dropping unsent bytes: what HAProxy does when it kills a connection or
         closes towards a server before the server did. connection_lost(None) follows."""
 
+    def forget(self, transport: asyncio.Transport) -> None:
+        """Drop a connection without telling the peer (`silent-drop`): nothing is sent; without the privilege for that the RST gets
+        a time to live that ends at the first router."""
+
     def set_nodelay(self, transport: asyncio.Transport, on: bool) -> None:
         """TCP_NODELAY; it is on for new connections."""
 

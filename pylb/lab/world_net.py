@@ -268,6 +268,11 @@ class WorldNet:
     def abort_with_reset(self, transport: asyncio.Transport) -> None:
         cast(Pipe, transport).reset()
 
+    def forget(self, transport: asyncio.Transport) -> None:
+        pipe = cast(Pipe, transport)
+        pipe.cut()
+        pipe.abort()
+
     def set_nodelay(self, transport: asyncio.Transport, on: bool) -> None:
         cast(Pipe, transport).options["nodelay"] = on
 

@@ -284,6 +284,16 @@ class RealNet:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.RESET_ON_CLOSE)
         transport.abort()
 
+    def forget(self, transport: asyncio.Transport) -> None:
+        sock = socket_of(transport)
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, sockets.TCP_REPAIR, 1)
+            except OSError:
+                sock.setsockopt(*sockets.hop_limit_option(sock.family == socket.AF_INET6), 1)
+        self.abort_with_reset(transport)
+
     def set_nodelay(self, transport: asyncio.Transport, on: bool) -> None:
         self._set(transport, socket.IPPROTO_TCP, socket.TCP_NODELAY, int(on))
 

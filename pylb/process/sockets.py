@@ -23,6 +23,7 @@ IP_FREEBIND = 15
 IP_BIND_ADDRESS_NO_PORT = 24
 TCP_FASTOPEN_CONNECT = 30
 SO_ORIGINAL_DST = 80
+TCP_REPAIR = 19
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 NON_BLOCKING = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6, "unix": socket.AF_UNIX, "abns": socket.AF_UNIX}
@@ -229,6 +230,11 @@ def enable_keepalive(sock: socket.socket, keepalive: Keepalive) -> None:
     for name, value in timing:
         if value is not None:
             sock.setsockopt(socket.IPPROTO_TCP, name, value)
+
+
+def hop_limit_option(v6: bool) -> tuple[int, int]:
+    """Level and name of the option that limits how far a connection's packets go."""
+    return (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) if v6 else (socket.IPPROTO_IP, socket.IP_TTL)
 
 
 def tos_option(v6: bool) -> tuple[int, int]:

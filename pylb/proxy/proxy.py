@@ -65,6 +65,7 @@ class Face:
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto
         self.error_files = settings.error_files
+        self.http_errors = settings.http_errors
         self.send_log: Callable[[int, str], None] | None = None  # to this proxy's `log` targets; None: there are none
         self.limits = Limits()
         self.invalid_request: ErrorCapture | None = None  # the last of each, for `show errors`

@@ -256,7 +256,7 @@ def send_request(stream: HttpStream) -> None:
         end_upload(stream)
     else:
         stream.client_expire = stream.process.clock.now() + stream.frontend.timeout_client
-    stream.server_expire = stream.process.clock.now() + backend.timeout_server
+    stream.server_expire = stream.process.clock.now() + stream.server_timeout()
 
 
 def end_upload(stream: HttpStream) -> None:
@@ -267,5 +267,5 @@ def end_upload(stream: HttpStream) -> None:
         stream.back.send_end(stream.request_trailers or Headers())
     assert stream.backend is not None
     if not stream.response_complete:
-        timeout = stream.tunnel_timeout() if stream.tunnel else stream.backend.timeout_server
+        timeout = stream.tunnel_timeout() if stream.tunnel else stream.server_timeout()
         stream.server_expire = stream.process.clock.now() + timeout

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine, Generator
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pylb.proxy.proxy import Backend, Frontend
     from pylb.proxy.server import Server
     from pylb.stream.session import Session
+
+NO_TIMEOUTS: dict[str, float] = {}
 
 
 @types.coroutine
@@ -61,8 +64,11 @@ class Stream:
         "keep_client",
         "keep_server",
         "last_rule",
+        "lenient",
         "log_level",
         "logged",
+        "no_replay",
+        "own_timeouts",
         "persistent",
         "place",
         "priority_class",
@@ -131,6 +137,9 @@ class Stream:
         self.place: Any = None
         self.server_slot = False
         self.priority_class = self.priority_offset = 0
+        self.lenient = False  # `strict-mode off`, until the rule set ends
+        self.no_replay = False  # `disable-l7-retry`
+        self.own_timeouts: dict[str, float] = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
         self.captures_request: list[bytes | None] | None = None
         self.captures_response: list[bytes | None] | None = None
         self.variables: dict[str, Any] | None = None
@@ -223,6 +232,24 @@ class Stream:
     def ms_since(self, moment: float) -> int:
         """Whole milliseconds from `moment` to now."""
         return int((self.process.clock.now() - moment) * 1000)
+
+    def server_timeout(self) -> float:
+        """`timeout server`, or what `set-timeout` said for this stream."""
+        assert self.backend is not None
+        return self.own_timeouts.get("server", self.backend.timeout_server)
+
+    def set_timeout(self, which: str, seconds: float) -> None:
+        """Another timeout for this stream only (`set-timeout`)."""
+        self.own_timeouts = {**self.own_timeouts, which: seconds}
+
+    def private_session(self) -> Session:
+        """A view of the session that only this stream has: `set-src` and its relatives change nothing for later requests."""
+        session = self.session
+        if session.session is session:
+            if session.variables is None:
+                session.variables = {}
+            self.session = copy(session)
+        return self.session
 
     # -- counting
     def count(self, name: str) -> None:

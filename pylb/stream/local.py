@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pylb.stream.verdict import Stop
@@ -20,22 +21,35 @@ def make(status: int, headers: Iterable[Pair] = (), body: bytes = b"") -> tuple[
     return Response(status, reason(status), 11, fields, Framing.LENGTH if body else Framing.NONE, len(body)), body
 
 
-def error(status: int, *faces: Face | None) -> tuple[Response, bytes]:
-    """The error message for `status`: the errorfile of the first proxy that has one, or HAProxy's own text."""
+def error_of(stream: Any, status: int) -> tuple[Response, bytes]:
+    """The error message for a stream: its backend's, its frontend's (`errorfile`, `http-error`), or HAProxy's own text."""
+    faces: tuple[Face | None, ...] = (stream.backend, stream.frontend)
     for face in faces:
-        if face is not None and status in face.error_files:
-            return from_errorfile(face.error_files[status])
+        if face is not None and (status in face.error_files or status in face.http_errors):
+            return of_face(stream, face, status)
     return error_page(status)
+
+
+def of_face(stream: Any, face: Face, status: int) -> tuple[Response, bytes]:
+    """What a proxy's words say for `status`."""
+    if status in face.error_files:
+        return from_errorfile(face.error_files[status])
+    reply = face.http_errors[status]
+    if reply.page is None and reply.kind in ("default-errorfiles", "errorfiles"):
+        return error_page(status)
+    message: tuple[Response, bytes] = reply.make(stream)
+    return message
 
 
 def from_errorfile(data: bytes) -> tuple[Response, bytes]:
     """A message as an `errorfile` holds it; an empty file means: close without a word."""
-    parsed = parse_errorfile(data)
+    parsed = _parsed(data)
     if parsed is None:
         raise Stop("L", "", 0)
-    return parsed
+    response, body = parsed
+    return response.copy(), body
 
 
-def error_of(stream: Any, status: int) -> tuple[Response, bytes]:
-    """The error message for a stream: its backend's, its frontend's, or the default."""
-    return error(status, stream.backend, stream.frontend)
+@lru_cache(maxsize=256)
+def _parsed(data: bytes) -> tuple[Response, bytes] | None:
+    return parse_errorfile(data)

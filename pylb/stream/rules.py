@@ -21,7 +21,8 @@ Rules = tuple["Rule", ...]
 
 
 async def run_rules(stream: Any, rules: Rules, when: str = "R") -> Verdict | None:
-    """Run an HTTP rule set; the message is complete, so conditions are definite."""
+    """Run an HTTP rule set; the message is complete, so conditions are definite. Each begins in strict mode (`strict-mode`)."""
+    stream.lenient = False
     for rule in rules:
         if rule.test is not None and not rule.test(stream, True):
             continue

@@ -42,6 +42,7 @@ class HttpStream(Stream):
         "forwarding",
         "head_sent",
         "headers",
+        "hints",
         "request",
         "request_line",
         "request_trailers",
@@ -66,6 +67,7 @@ class HttpStream(Stream):
         self.request_variables: dict[str, Any] | None = None
         self.response_variables: dict[str, Any] | None = None
         self.applet: Any = None
+        self.hints = Headers()  # fields of the 103 being made (`early-hint`)
         self.bytes_in = htx_size_of_request(request)
 
     def __repr__(self) -> str:
@@ -155,6 +157,13 @@ class HttpStream(Stream):
     def progress(self) -> tuple[int, bool]:
         return self.request_progress()
 
+    def hint(self, name: bytes, value: bytes, last: bool) -> None:
+        """One more field of a 103, which leaves with the last one (`early-hint`)."""
+        self.hints.add(name, value)
+        if last:
+            response, self.hints = Response(103, b"Early Hints", headers=self.hints), Headers()
+            response_steps.inform(self, response)
+
     @property
     def inbox_full(self) -> bool:
         """Has as much of the body arrived as is kept for rules to look at?"""
@@ -199,8 +208,7 @@ class HttpStream(Stream):
             return
         self.back.send_data(data)
         if self.server_expire != NEVER:
-            assert self.backend is not None
-            self.server_expire = self.process.clock.now() + (self.backend.timeout_server if not self.tunnel else self.tunnel_timeout())
+            self.server_expire = self.process.clock.now() + (self.server_timeout() if not self.tunnel else self.tunnel_timeout())
 
     def on_request_end(self, trailers: Headers) -> None:
         """The request is complete."""
@@ -250,8 +258,7 @@ class HttpStream(Stream):
     def on_client_writable(self) -> None:
         self.client_expire = NEVER if self.request_complete else self.process.clock.now() + self.frontend.timeout_client
         if self.back is not None and not self.response_complete:
-            assert self.backend is not None
-            self.server_expire = self.process.clock.now() + (self.tunnel_timeout() if self.tunnel else self.backend.timeout_server)
+            self.server_expire = self.process.clock.now() + (self.tunnel_timeout() if self.tunnel else self.server_timeout())
             self.back.resume()
         if self.applet is not None:
             self.applet.on_writable()
@@ -287,7 +294,7 @@ class HttpStream(Stream):
     def on_response_data(self, data: bytes) -> None:
         """A piece of the response's body."""
         self.bytes_out += len(data)
-        self.server_expire = self.process.clock.now() + (self.tunnel_timeout() if self.tunnel else self.backend.timeout_server)  # type: ignore[union-attr]
+        self.server_expire = self.process.clock.now() + (self.tunnel_timeout() if self.tunnel else self.server_timeout())
         if self.forwarding:
             self.front.send_data(data)
             return
@@ -335,8 +342,8 @@ class HttpStream(Stream):
     def tunnel_timeout(self) -> float:
         """`timeout tunnel` where it is set, of the backend first; else the server's."""
         assert self.backend is not None
-        tunnel = self.backend.timeout_tunnel
-        return tunnel if tunnel != NEVER else self.backend.timeout_server
+        tunnel = self.own_timeouts.get("tunnel", self.backend.timeout_tunnel)
+        return tunnel if tunnel != NEVER else self.server_timeout()
 
     @classmethod
     def log_refused(cls, session: Session, idle_from: float, began: float, who: str, when: str, status: int) -> None:

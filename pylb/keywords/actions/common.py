@@ -1,4 +1,4 @@
-"""What actions share: the rule sets they stand in, log-formats as bytes, regular expressions."""
+"""What actions share: the rule sets they stand in, log-formats as bytes, substitutions, and what happens when a rewrite fails."""
 
 from __future__ import annotations
 
@@ -8,28 +8,96 @@ from typing import Any
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
+from pylb.sample.logformat import LogFormat
+from pylb.stream.verdict import Answer, Stop, Verdict
 
+REQUEST = ("http-request",)
+BOTH = ("http-request", "http-response")
 HTTP = ("http-request", "http-response", "http-after-response")
-HTTP_REQUEST = ("http-request",)
+RESPONSE = ("http-response", "http-after-response")
 TCP = ("tcp-request connection", "tcp-request session", "tcp-request content", "tcp-response content")
+SESSION = ("tcp-request connection", "tcp-request session")
+CONTENT = ("tcp-request content", "tcp-response content")
 
 Bytes = Callable[[Any], bytes]
+Substitute = Callable[[Any, bytes], "bytes | None"]
+REFERENCE = re.compile(rb"\\(?:([0-9])|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+ROOMY = 8192  # heads up to this size leave room for any usual rewrite; only larger ones are measured
+USUAL = 512
 
 
-def bytes_of(args: Args, complaint: str = "") -> Bytes:
-    """The next word as a log-format that gives bytes; a text without variables is computed once."""
-    text = args.log_format(complaint=complaint)
-    constant = text.constant
-    if constant is not None:
-        data = constant.encode("latin-1")
-        return lambda stream: data
+def constant(data: bytes) -> Bytes:
+    """The same bytes for every stream."""
+    return lambda stream: data
+
+
+def as_bytes(text: LogFormat) -> Bytes:
+    """A compiled log-format that gives bytes; a text without variables is computed once."""
+    fixed = text.constant
+    if fixed is not None:
+        return constant(fixed.encode("latin-1"))
     call = text.call
     return lambda stream: call(stream).encode("latin-1")
 
 
-def pattern(text: str) -> re.Pattern[bytes]:
-    """A regular expression of the configuration; raises Alert with HAProxy's words."""
-    try:
-        return re.compile(text.encode("latin-1"))
-    except re.error as error:
-        raise Alert(f"regex '{text}' is invalid (error={error.msg})") from None
+def bytes_of(args: Args, complaint: str = "") -> Bytes:
+    """The next word as a log-format that gives bytes."""
+    return as_bytes(args.log_format(complaint=complaint))
+
+
+def only(args: Args, complaint: str) -> None:
+    """Refuse a word that does not begin the condition, with the complaint about the number of arguments."""
+    if args.peek() is not None and not args.at_condition():
+        raise Alert(complaint)
+
+
+def substitution(regex: re.Pattern[bytes], template: Bytes) -> Substitute:
+    r"""A function that puts the template, with its \0 to \9 filled in, where the first match is; None: no match."""
+
+    def substitute(stream: Any, text: bytes) -> bytes | None:
+        found = regex.search(text)
+        if found is None:
+            return None
+        return text[: found.start()] + expand(template(stream), found) + text[found.end() :]
+
+    return substitute
+
+
+def expand(template: bytes, found: re.Match[bytes]) -> bytes:
+    r"""`template` with \0 ... \9 replaced by the groups of `found`, \xHH by that byte, \ before anything else dropped."""
+    if b"\\" not in template:
+        return template
+
+    def one(escape: re.Match[bytes]) -> bytes:
+        digit, code, other = escape.groups()
+        if code is not None:
+            return bytes((int(code, 16),))
+        if digit is None:
+            return other or b""
+        return found.group(int(digit)) or b"" if int(digit) <= found.re.groups else b""
+
+    return REFERENCE.sub(one, template)
+
+
+# -- rewrites that do not fit
+def fits(stream: Any, more: int) -> bool:
+    """Does the message that is being edited still fit its buffer with so many bytes more?"""
+    headers = stream.headers
+    message = stream.request if headers is stream.request.headers else stream.response
+    limits = stream.front.limits
+    if more <= USUAL and (message is None or message.head_size < ROOMY):
+        return True
+    held = sum([len(name) + len(value) for name, value in headers]) + 8 * len(headers)
+    return bool(held + more + stream.inbox_size < limits.bufsize)
+
+
+def refuse_rewrite(stream: Any, ruleset: str) -> None:
+    """A rewrite failed: count it, and unless `strict-mode off` stands before, end with an internal error."""
+    stream.count("wrew")
+    if stream.lenient:
+        return
+    stream.count("eint")
+    raise Stop("P", "R" if ruleset == "http-request" else "H", 500 if ruleset != "http-response" else 502)
+
+
+__all__ = ["Answer", "Verdict"]

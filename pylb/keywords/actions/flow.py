@@ -1,26 +1,26 @@
-"""Actions that steer: ends of rule sets, services, captures, variables, priorities, log levels."""
+"""Actions that steer: ends of rule sets and connections, services, waiting, the strictness of rewrites."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from pylb.base.errors import Alert
+from pylb.base import units
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.config.args import Args
-from pylb.config.model import Capture, Run
+from pylb.config.model import Run
+from pylb.keywords.actions.common import BOTH, HTTP, REQUEST, TCP
 from pylb.stream.registry import action, service
-from pylb.stream.verdict import Verdict
-
-EVERY_HTTP = ("http-request", "http-response", "http-after-response")
-LEVELS = {name: level for level, name in enumerate(("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"))}
+from pylb.stream.verdict import Stop, Verdict
 
 
-@action("allow", rulesets=EVERY_HTTP)
+@action("allow", rulesets=HTTP)
 def allow(args: Args) -> Run:
     """End this rule set; what follows it goes on."""
     return lambda stream: Verdict.STOP
 
 
-@action("accept", rulesets=("tcp-request connection", "tcp-request session", "tcp-request content", "tcp-response content"))
+@action("accept", rulesets=TCP)
 def accept(args: Args) -> Run:
     """End this rule set; what follows it goes on."""
     return lambda stream: Verdict.STOP
@@ -32,94 +32,135 @@ def close(args: Args) -> Run:
     return lambda stream: Verdict.CLOSE
 
 
+@action("reject", rulesets=("http-request", *TCP))
+def reject(args: Args) -> Run:
+    """End the connection without an answer."""
+    if args.ruleset != "http-request":
+        return lambda stream: Verdict.REJECT
+
+    def run(stream: Any) -> None:
+        stream.count("dreq")
+        raise Stop("P", "R", 0)
+
+    return run
+
+
+@action("silent-drop", rulesets=(*BOTH, *TCP))
+def silent_drop(args: Args) -> Run:
+    """Forget the connection without telling the client: no answer, no FIN."""
+    when = {"http-response": "H", "tcp-response content": "D"}.get(args.ruleset, "R")
+    counter = "dresp" if args.ruleset in ("http-response", "tcp-response content") else "dreq"
+
+    def run(stream: Any) -> None:
+        session = stream.session
+        session.process.net.forget(session.transport)
+        if stream is not session:
+            stream.count(counter)
+        raise Stop("P", when, 0)
+
+    return run
+
+
 @action("use-service", rulesets=("http-request", "tcp-request content"), usage="<service>")
 def use_service(args: Args) -> Run:
     """Let a service of the load balancer answer in a server's place."""
-    name = args.word("missing service name")
+    name = args.word("'use-service' expects a service name.")
     entry = service.get(name)
     if entry is None:
-        raise Alert(f"No such service '{name}'")
-    return lambda stream: entry.function(stream)
+        raise Alert(f"'{name if args.ruleset == 'http-request' else 'content'}' unknown service name{'.' if args.ruleset == 'http-request' else ''}")
+    if args.ruleset not in entry.facts.get("rulesets", ()):
+        raise Alert("Prometheus exporter service only available on 'http-request' rulesets")
+    function = entry.function
+    return lambda stream: function(stream)
 
 
-@action("set-log-level", rulesets=EVERY_HTTP[:2], usage="<level>")
-def set_log_level(args: Args) -> Run:
-    """Log this stream with another level, or not at all (`silent`)."""
-    name = args.word("expects exactly 1 argument (log level name or 'silent')")
-    if name != "silent" and name not in LEVELS:
-        raise Alert("expects exactly 1 argument (log level name or 'silent')")
+@action("strict-mode", rulesets=HTTP, usage="{ on | off }")
+def strict_mode(args: Args) -> Run:
+    """Are rewrites that fail an internal error for the rules below?"""
+    mode = args.word("expects exactly 1 arguments")
+    if mode not in ("on", "off"):
+        raise Alert(f"Unexpected value '{mode}'. Only 'on' and 'off' are supported")
+    lenient = mode == "off"
 
     def run(stream: Any) -> None:
-        if name == "silent":
-            stream.dont_log = True
-        else:
-            stream.log_level = LEVELS[name]
+        stream.lenient = lenient
 
     return run
 
 
-@action("capture", rulesets=("http-request", "http-response", "tcp-request content"), usage="<sample> [ len <length> | id <id> ]")
-def capture(args: Args) -> Run:
-    """Keep a value for the log: in a new slot of <length> bytes, or in the slot <id> declared before."""
-    expression = args.expression()
-    proxy = args.proxy
-    assert proxy is not None
-    request = args.ruleset != "http-response"
-    if args.maybe("len"):
-        length = args.number("expects 'len' or 'id'", 1)
-        if not proxy.is_frontend and proxy.kind != "defaults":
-            raise Alert(f"proxy '{proxy.name}' has no frontend capability")
-        slots = proxy.request_captures if request else proxy.response_captures
-        index = len(slots)
-        slots.append(Capture(None, length))
-        return lambda stream: keep(stream, request, index, length, expression.call(stream))
-    if args.maybe("id"):
-        index = args.number("expects a positive integer after 'id'", 0)
-        return lambda stream: keep_declared(stream, request, index, expression.call(stream))
-    raise Alert("expects 'len or 'id'")
-
-
-def keep_declared(stream: Any, request: bool, index: int, value: Any) -> None:
-    """Fill a slot of the frontend by its number, if it has so many."""
-    slots = stream.frontend.request_captures if request else stream.frontend.response_captures
-    if index < len(slots):
-        keep(stream, request, index, slots[index].length, value)
-
-
-def keep(stream: Any, request: bool, index: int, length: int, value: Any) -> None:
-    """Fill slot `index` with what is printable of `value`."""
-    if value is None:
-        return
-    data = value if isinstance(value, bytes) else str(int(value) if isinstance(value, bool) else value).encode()
-    slots = stream.captures_request if request else stream.captures_response
-    if slots is None:
-        count = len(stream.frontend.request_captures if request else stream.frontend.response_captures)
-        slots = [None] * count
-        if request:
-            stream.captures_request = slots
-        else:
-            stream.captures_response = slots
-    slots[index] = data[:length]
-
-
-@action("set-priority-class", rulesets=("http-request", "tcp-request content"), usage="<expr>")
-def set_priority_class(args: Args) -> Run:
-    """The class decides first who leaves a queue: the lowest value."""
-    return _priority(args, "priority_class", 2047)
-
-
-@action("set-priority-offset", rulesets=("http-request", "tcp-request content"), usage="<expr>")
-def set_priority_offset(args: Args) -> Run:
-    """Within a class, as if the stream had come so many milliseconds later."""
-    return _priority(args, "priority_offset", 524287)
-
-
-def _priority(args: Args, attribute: str, bound: int) -> Run:
-    expression = args.expression()
+@action("disable-l7-retry", rulesets=REQUEST)
+def disable_l7_retry(args: Args) -> Run:
+    """Never send this request twice (`retry-on`)."""
 
     def run(stream: Any) -> None:
-        value = expression.call(stream)
-        if isinstance(value, int):
-            setattr(stream, attribute, max(-bound, min(bound, int(value))))
+        stream.no_replay = True
 
     return run
+
+
+@action("wait-for-handshake", rulesets=REQUEST)
+def wait_for_handshake(args: Args) -> Run:
+    """Wait until the TLS handshake is over: it always is, since early data is not accepted."""
+    return lambda stream: None
+
+
+@action("wait-for-body", rulesets=BOTH, usage="time <time> [ at-least <bytes> ]")
+def wait_for_body(args: Args) -> Run:
+    """Go on when the body is complete, so many bytes of it are there, the buffer is full, or the time is over."""
+    if args.peek() != "time":
+        raise Alert("expects time <time> [ at-least <bytes> ]")
+    args.index += 1
+    seconds = duration(args) / 1000
+    least = 0
+    if args.maybe("at-least"):
+        text = args.word("missing argument for 'at-least'")
+        try:
+            least = units.parse_size(text)
+        except units.BadNumber as error:
+            raise Alert(f"unexpected character '{error.character}'") from None
+    enough = enough_of_response if args.ruleset == "http-response" else enough_of_request
+    when = "H" if args.ruleset == "http-response" else "R"
+
+    def run(stream: Any) -> Coroutine[Any, Any, None] | None:
+        return None if enough(stream, least) else gather(stream, seconds, when, lambda: enough(stream, least))
+
+    return run
+
+
+def duration(args: Args) -> int:
+    """The time of wait-for-body in milliseconds."""
+    text = args.word("missing argument for 'time'")
+    try:
+        return units.parse_duration(text)
+    except units.TimerOverflow:
+        raise Alert("time overflow (maximum value is 2147483647 ms or ~24.8 days)") from None
+    except units.BadNumber as error:
+        raise Alert(f"unexpected character '{error.character}'") from None
+
+
+def enough_of_request(stream: Any, least: int) -> bool:
+    return bool(stream.request_complete or stream.inbox_full or 0 < least <= stream.inbox_size)
+
+
+def enough_of_response(stream: Any, least: int) -> bool:
+    return bool(stream.response_complete or stream.inbox_full or 0 < least <= stream.inbox_size)
+
+
+async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bool]) -> None:
+    """Let the body come in, at most so long."""
+    clock = stream.process.clock
+    ends_at = clock.now() + seconds
+    handle = stream.process.loop.call_later(seconds, stream.wake)
+    try:
+        await stream.wait(when, lambda: enough() or clock.now() >= ends_at - 0.001)
+    finally:
+        handle.cancel()
+
+
+@action("switch-mode", rulesets=("tcp-request content",), usage="http [ proto <name> ]")
+def switch_mode(args: Args) -> Run:
+    """Go on in HTTP mode with a connection of a TCP frontend."""
+    mode = args.word("'tcp-request switch-mode' expects a mode as argument.")
+    if mode != "http":
+        raise Alert(f"'tcp-request switch-mode' expects a valid mode (got '{mode}').")
+    raise NotImplementedYet("tcp-request content switch-mode")

@@ -1,26 +1,35 @@
-"""Actions on header fields (configuration.txt 4.2 `http-request set-header` and relatives)."""
+"""Actions on header fields (configuration.txt 4.2 `http-request set-header` and relatives), and interim hints."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import HTTP, bytes_of, pattern
+from pylb.keywords.actions.common import HTTP, REQUEST, Bytes, Substitute, bytes_of, fits, refuse_rewrite, substitution
+from pylb.sample.regexes import compile_regex
 from pylb.stream.registry import action
-from pylb.wire.headers import Headers, split_values
+from pylb.wire.headers import Headers, value_ends
+
+TWO, THREE = "expects exactly 2 arguments", "expects exactly 3 arguments"
+NameTest = Callable[[bytes], Any]
 
 
 @action("set-header", rulesets=HTTP, usage="<name> <fmt>")
 def set_header(args: Args) -> Run:
     """Remove every field called <name>, then add one with the value of <fmt>."""
     name, value = header_and_format(args)
+    ruleset = args.ruleset
 
     def run(stream: Any) -> None:
         text = value(stream)
-        stream.headers.set(name, text)
+        if fits(stream, len(name) + len(text)):
+            stream.headers.set(name, text)
+        else:
+            refuse_rewrite(stream, ruleset)
 
     return run
 
@@ -29,23 +38,60 @@ def set_header(args: Args) -> Run:
 def add_header(args: Args) -> Run:
     """Add a field called <name> with the value of <fmt> behind those that exist."""
     name, value = header_and_format(args)
+    ruleset = args.ruleset
 
     def run(stream: Any) -> None:
-        stream.headers.add(name, value(stream))
+        text = value(stream)
+        if fits(stream, len(name) + len(text)):
+            stream.headers.add(name, text)
+        else:
+            refuse_rewrite(stream, ruleset)
 
     return run
 
 
+@dataclass(slots=True)
+class EarlyHint:
+    """One field of a 103 response; neighbours without a condition of their own travel in the same response."""
+
+    name: bytes
+    value: Bytes
+    last: bool = True
+
+    def __call__(self, stream: Any) -> None:
+        stream.hint(self.name, self.value(stream), self.last)
+
+
+@action("early-hint", rulesets=REQUEST, usage="<name> <fmt>")
+def early_hint(args: Args) -> Run:
+    """Send the client a 103 response with this field, before any other response (RFC 8297)."""
+    hint = EarlyHint(*header_and_format(args))
+    before = args.proxy.http_request[-1].run if args.proxy and args.proxy.http_request else None
+    if isinstance(before, EarlyHint) and not args.at_condition():
+        before.last = False
+    return hint
+
+
+def header_and_format(args: Args) -> tuple[bytes, Bytes]:
+    """A name and a log-format."""
+    name = args.word(TWO).lower().encode("latin-1", "replace")
+    return name, bytes_of(args, TWO)
+
+
+# -- removing
 @action("del-header", rulesets=HTTP, usage="<name> [ -m <meth> ]")
 def del_header(args: Args) -> Run:
     """Remove every field whose name matches: the whole name, or what <meth> (str, beg, end, sub, reg) says."""
-    name = args.word(f"'{args.ruleset} {args.words[1]}' expects 1 or 3 arguments: <name> [-m <method>].").lower().encode("latin-1")
-    method = "str"
-    if args.maybe("-m"):
-        method = args.word("missing matching method")
+    text = args.word("expects at least 1 argument")
+    name = text.lower().encode("latin-1", "replace")
+    method = args.word("-m flag expects exactly 1 argument") if args.maybe("-m") else "str"
     if method == "str":
-        return lambda stream: stream.headers.remove(name) and None
-    matches = name_matcher(method, name)
+
+        def remove(stream: Any) -> None:
+            stream.headers.remove(name)
+
+        return remove
+    matches = name_test(method, text, name)
 
     def run(stream: Any) -> None:
         headers: Headers = stream.headers
@@ -54,70 +100,70 @@ def del_header(args: Args) -> Run:
     return run
 
 
-def name_matcher(method: str, name: bytes) -> Any:
+def name_test(method: str, text: str, name: bytes) -> NameTest:
     """A test of field names by one of the matching methods."""
     if method == "reg":
-        return re.compile(name, re.IGNORECASE).search
-    try:
-        return {"beg": lambda key: key.startswith(name), "end": lambda key: key.endswith(name), "sub": lambda key: name in key}[method]
-    except KeyError:
-        raise Alert(f"unknown matching method '{method}'") from None
+        return compile_regex(text, ignore_case=True).search
+    tests: dict[str, NameTest] = {
+        "beg": lambda key: key.startswith(name),
+        "end": lambda key: key.endswith(name),
+        "sub": lambda key: name in key,
+    }
+    if method not in tests:
+        raise Alert(f"-m with unsupported matching method '{method}'")
+    return tests[method]
 
 
-@action("replace-header", rulesets=("http-request", "http-response", "http-after-response"), usage="<name> <regex> <fmt>")
+# -- replacing
+@action("replace-header", rulesets=HTTP, usage="<name> <regex> <fmt>")
 def replace_header(args: Args) -> Run:
-    """Where the whole value of a field <name> matches <regex>, put <fmt> (with \\1 ... \\9) in the match's place."""
-    return replace(args, whole=True)
+    r"""Where the whole value of a field <name> matches <regex>, put <fmt> (with \1 ... \9) in the match's place."""
+    return replacing(args, in_whole)
 
 
-@action("replace-value", rulesets=("http-request", "http-response", "http-after-response"), usage="<name> <regex> <fmt>")
+@action("replace-value", rulesets=HTTP, usage="<name> <regex> <fmt>")
 def replace_value(args: Args) -> Run:
     """As replace-header, on each comma-separated value by itself."""
-    return replace(args, whole=False)
+    return replacing(args, in_parts)
 
 
-def replace(args: Args, whole: bool) -> Run:
+def replacing(args: Args, change: Callable[[Any, bytes, Substitute], bytes]) -> Run:
     """The common part of replace-header and replace-value."""
-    complaint = f"'{args.ruleset} {args.words[1]}' expects exactly 3 arguments."
-    name = args.word(complaint).lower().encode("latin-1")
-    regex = pattern(args.word(complaint))
-    value = bytes_of(args, complaint)
-
-    def substitute(stream: Any, text: bytes) -> bytes:
-        found = regex.search(text)
-        if found is None:
-            return text
-        return text[: found.start()] + expand(value(stream), found) + text[found.end() :]
+    name = args.word(THREE).lower().encode("latin-1", "replace")
+    pattern, text = args.at(args.index), args.at(args.index + 1)
+    if not pattern or not text:
+        raise Alert(THREE)
+    args.index += 1
+    substitute = substitution(compile_regex(pattern), bytes_of(args, THREE))
+    ruleset = args.ruleset
 
     def run(stream: Any) -> None:
         headers: Headers = stream.headers
-        for index, (key, text) in enumerate(headers):
+        for index, (key, old) in enumerate(headers):
             if key == name:
-                parts = [text] if whole else list(split_values(text))
-                new = b", ".join([substitute(stream, part) for part in parts]) if not whole else substitute(stream, text)
-                if new != text and (whole or [substitute(stream, part) for part in parts] != parts):
-                    headers[index] = (key, new)
+                new = change(stream, old, substitute)
+                if len(new) > len(old) and not fits(stream, len(new) - len(old)):
+                    refuse_rewrite(stream, ruleset)
+                    return
+                headers[index] = (key, new)
 
     return run
 
 
-def expand(template: bytes, found: re.Match[bytes]) -> bytes:
-    r"""`template` with \0 ... \9 replaced by the groups of `found`, \\ by a backslash."""
-
-    def one(escape: re.Match[bytes]) -> bytes:
-        digit = escape.group(1)
-        if not digit.isdigit():
-            return digit
-        try:
-            return found.group(int(digit)) or b""
-        except IndexError:
-            return b""
-
-    return re.sub(rb"\\(.)", one, template, flags=re.DOTALL)
+def in_whole(stream: Any, value: bytes, substitute: Substitute) -> bytes:
+    """The value with the match in it replaced."""
+    new = substitute(stream, value)
+    return value if new is None else new
 
 
-def header_and_format(args: Args) -> Any:
-    """The two arguments of set-header and add-header."""
-    complaint = f"'{args.ruleset} {args.words[1]}' expects exactly 2 arguments."
-    name = args.word(complaint).lower().encode("latin-1")
-    return name, bytes_of(args, complaint)
+def in_parts(stream: Any, value: bytes, substitute: Substitute) -> bytes:
+    """The value with the match in each of its elements replaced; commas and blanks stay where they are."""
+    pieces, start = [], 0
+    for end in value_ends(value):
+        part = value[start:end]
+        inner = part.strip(b" \t")
+        before = part[: len(part) - len(part.lstrip(b" \t"))]
+        new = substitute(stream, inner) if inner else None
+        pieces.append(part if new is None else before + new + part[len(before) + len(inner) :])
+        start = end + 1
+    return b",".join(pieces)

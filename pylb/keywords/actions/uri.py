@@ -1,45 +1,28 @@
-"""Actions on the request line and the status line (configuration.txt 4.2 `http-request set-path` and relatives)."""
+"""Actions on the request line and the status line (configuration.txt 4.2 `http-request set-path` and relatives, `normalize-uri`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pylb.base.errors import Alert
-from pylb.config.args import Args
+from pylb.base.units import leading_integer
+from pylb.config.args import Args, BareAlert
 from pylb.config.model import Run
-from pylb.keywords.actions.common import bytes_of, pattern
-from pylb.keywords.actions.headers import expand
+from pylb.keywords.actions.common import REQUEST, RESPONSE, bytes_of, fits, only, refuse_rewrite, substitution
+from pylb.sample.regexes import compile_regex
+from pylb.stream import local
 from pylb.stream.registry import action
+from pylb.stream.verdict import Answer
+from pylb.wire import uri
 from pylb.wire.message import Request
 from pylb.wire.replies import reason
 
-REQUEST = ("http-request",)
-
-
-def cut(target: bytes) -> tuple[bytes, bytes, bytes]:
-    """What stands before the path, the path, and the query with its question mark."""
-    start = 0
-    if not target.startswith(b"/"):
-        scheme = target.find(b"://")
-        start = target.find(b"/", scheme + 3) if scheme >= 0 else len(target)
-        if start < 0:
-            start = len(target)
-    query = target.find(b"?", start)
-    if query < 0:
-        query = len(target)
-    return target[:start], target[start:query], target[query:]
-
-
-def setter(name: str, change: Callable[[Request, bytes], None]) -> None:
-    """Register one `set-...` action that takes a log-format."""
-
-    def word(args: Args) -> Run:
-        value = bytes_of(args, f"'{args.ruleset} {name}' expects exactly 1 argument.")
-        return lambda stream: change(stream.request, value(stream))
-
-    word.__doc__ = change.__doc__
-    action(name, rulesets=REQUEST, usage="<fmt>")(word)
+ONE = "expects exactly 1 argument <format>"
+TWO = "expects exactly 2 arguments <match-regex> and <replace-format>"
+OPTIONS = {"path-strip-dotdot": "full", "percent-decode-unreserved": "strict", "percent-to-uppercase": "strict"}
+Change = Callable[[Request, bytes], None]
 
 
 def set_method(request: Request, value: bytes) -> None:
@@ -49,19 +32,17 @@ def set_method(request: Request, value: bytes) -> None:
 
 def set_path(request: Request, value: bytes) -> None:
     """Put another path in the URI; the query stays."""
-    before, _, query = cut(request.target)
-    request.target = before + value + query
+    request.target = uri.with_path(request.target, value)
 
 
 def set_pathq(request: Request, value: bytes) -> None:
     """Put another path with its query in the URI."""
-    request.target = cut(request.target)[0] + value
+    request.target = uri.with_path_and_query(request.target, value)
 
 
 def set_query(request: Request, value: bytes) -> None:
     """Put another query string behind the path."""
-    before, path, _ = cut(request.target)
-    request.target = before + path + (value if value.startswith(b"?") else b"?" + value)
+    request.target = uri.with_query(request.target, value)
 
 
 def set_uri(request: Request, value: bytes) -> None:
@@ -69,62 +50,125 @@ def set_uri(request: Request, value: bytes) -> None:
     request.target = value
 
 
+def setter(name: str, change: Change) -> None:
+    """Register one `set-...` action that takes a log-format."""
+
+    def word(args: Args) -> Run:
+        value = bytes_of(args, ONE)
+        only(args, ONE)
+
+        def run(stream: Any) -> None:
+            text = value(stream)
+            if len(text) > len(stream.request.target) and not fits(stream, len(text) - len(stream.request.target)):
+                refuse_rewrite(stream, "http-request")
+            else:
+                change(stream.request, text)
+
+        return run
+
+    word.__doc__ = change.__doc__
+    action(name, rulesets=REQUEST, usage="<fmt>")(word)
+
+
 for _name, _change in (("set-method", set_method), ("set-path", set_path), ("set-pathq", set_pathq), ("set-query", set_query), ("set-uri", set_uri)):
     setter(_name, _change)
 
 
+# -- replacing
 @action("replace-path", rulesets=REQUEST, usage="<regex> <fmt>")
 def replace_path(args: Args) -> Run:
     """Where <regex> matches the path, put <fmt> in its place; the query stays."""
-    return replace(args, lambda target: cut(target))
+    return replacing(args, uri.path, set_path)
 
 
 @action("replace-pathq", rulesets=REQUEST, usage="<regex> <fmt>")
 def replace_pathq(args: Args) -> Run:
     """Where <regex> matches the path with its query, put <fmt> in its place."""
-
-    def parts(target: bytes) -> tuple[bytes, bytes, bytes]:
-        before, path, query = cut(target)
-        return before, path + query, b""
-
-    return replace(args, parts)
+    return replacing(args, uri.path_and_query, set_pathq)
 
 
 @action("replace-uri", rulesets=REQUEST, usage="<regex> <fmt>")
 def replace_uri(args: Args) -> Run:
     """Where <regex> matches the whole URI, put <fmt> in its place."""
-    return replace(args, lambda target: (b"", target, b""))
+    return replacing(args, lambda target: target, set_uri)
 
 
-def replace(args: Args, parts: Callable[[bytes], tuple[bytes, bytes, bytes]]) -> Run:
+def replacing(args: Args, part: Callable[[bytes], bytes], change: Change) -> Run:
     """The common part of the replace-... actions."""
-    complaint = f"'{args.ruleset} {args.words[1]}' expects exactly 2 arguments."
-    regex = pattern(args.word(complaint))
-    value = bytes_of(args, complaint)
+    pattern, template = args.at(args.index), args.at(args.index + 1)
+    if not pattern or not template or args.at(args.index + 2) not in ("", "if", "unless"):
+        raise Alert(TWO)
+    try:
+        regex = compile_regex(pattern)
+    except Alert as error:
+        raise Alert(f"failed to parse the regex : {error}") from None
+    args.index += 1
+    substitute = substitution(regex, bytes_of(args, TWO))
 
     def run(stream: Any) -> None:
         request: Request = stream.request
-        before, text, after = parts(request.target)
-        found = regex.search(text)
-        if found is not None:
-            request.target = before + text[: found.start()] + expand(value(stream), found) + text[found.end() :] + after
+        old = part(request.target)
+        new = substitute(stream, old) if old else None
+        if new is None:
+            return
+        if len(new) > len(old) and not fits(stream, len(new) - len(old)):
+            refuse_rewrite(stream, "http-request")
+        else:
+            change(request, new)
 
     return run
 
 
-@action("set-status", rulesets=("http-response", "http-after-response"), usage="<status> [reason <str>]")
+# -- normalizing
+@action("normalize-uri", rulesets=REQUEST, usage="<normalizer> [ full | strict ]")
+def normalize_uri(args: Args) -> Run:
+    """Bring the URI into a canonical form; a strict normalizer answers 400 to what it cannot read."""
+    if not args.reading.experimental:
+        raise BareAlert(
+            f"{args.where} : 'normalize-uri' action is experimental, must be allowed via a global 'expose-experimental-directives'"
+        )
+    name = args.word("missing argument <normalizer>")
+    known = uri.NORMALIZERS.get(name)
+    if known is None:
+        raise Alert(f"unknown normalizer '{name}'")
+    change: Callable[..., bytes] = known
+    if name in OPTIONS and args.peek() is not None and not args.at_condition():
+        if args.peek() != OPTIONS[name]:
+            raise Alert(f"unknown argument '{args.peek()}' for '{name}' normalizer")
+        args.index += 1
+        change = partial(change, **{OPTIONS[name]: True})
+
+    def run(stream: Any) -> None:
+        try:
+            stream.request.target = change(stream.request.target)
+        except uri.InvalidUri:
+            refuse_uri(stream)
+
+    return run
+
+
+def refuse_uri(stream: Any) -> None:
+    """The URI is no URI."""
+    stream.count("ereq")
+    message, body = local.error_of(stream, 400)
+    raise Answer(message, body, who="P", when="R")
+
+
+# -- the status line
+@action("set-status", rulesets=RESPONSE, usage="<status> [reason <str>]")
 def set_status(args: Args) -> Run:
     """Put another status code, and a reason of one's own, on the response."""
-    complaint = "expects <status>"
-    status = args.number("expects an integer status code between 100 and 999", 100, 999) if args.peek() else _missing(complaint)
-    text = args.word("expects <status> [reason <str>]").encode("latin-1") if args.maybe("reason") else None
+    word = args.word("expects 1 argument: <status>; or 3 arguments: <status> reason <fmt>")
+    status = leading_integer(word)
+    if not 100 <= status <= 999 or not word.isdigit():
+        raise Alert("expects an integer status code between 100 and 999")
+    text: bytes | None = None
+    if args.peek() == "reason" and args.at(args.index + 1):
+        args.index += 1
+        text = args.next().encode("latin-1", "replace")
 
     def run(stream: Any) -> None:
         stream.response.status = status
         stream.response.reason = text if text is not None else reason(status)
 
     return run
-
-
-def _missing(complaint: str) -> int:
-    raise Alert(complaint)

@@ -1,0 +1,62 @@
+"""Actions on variables: `set-var`, `set-var-fmt`, `unset-var` (configuration.txt 4.2 `http-request set-var`, 2.8 on scopes)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pylb.base.errors import Alert
+from pylb.config.args import Args
+from pylb.config.model import Run
+from pylb.keywords.actions.common import HTTP, TCP, bytes_of, constant
+from pylb.sample.types import Value
+from pylb.sample.variables import Variable, may_set, set_variable
+from pylb.stream.registry import action
+
+EXPECTS = "Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or 'unset-var(<var-name>)'"
+
+
+def name_of(args: Args) -> str:
+    """What stands between the parentheses of the action's word."""
+    word = args.at(args.index - 1)
+    _, opening, rest = word.partition("(")
+    if not opening:
+        raise Alert(f"invalid or incomplete action '{word}'. {EXPECTS}")
+    if not rest.endswith(")"):
+        raise Alert(f"incomplete argument after action '{word}'. {EXPECTS}")
+    return rest[:-1]
+
+
+def assigning(args: Args, variable: Variable, conditions: tuple[str, ...], value: Callable[[Any], Value | None]) -> Run:
+    """Set the variable to what `value` gives; nothing leaves it as it is."""
+
+    def run(stream: Any) -> None:
+        found = value(stream)
+        if found is not None and (not conditions or may_set(variable, stream, found, conditions)):
+            variable.set(stream, found)
+
+    return run
+
+
+@action("set-var", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>[,<condition>...]) <expr>")
+def set_var(args: Args) -> Run:
+    """Give a variable the value of an expression, with its type."""
+    variable, conditions = set_variable(name_of(args))
+    return assigning(args, variable, conditions, args.expression().call)
+
+
+@action("set-var-fmt", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>[,<condition>...]) <fmt>")
+def set_var_fmt(args: Args) -> Run:
+    """Give a variable the text of a log-format."""
+    variable, conditions = set_variable(name_of(args))
+    return assigning(args, variable, conditions, bytes_of(args) if args.peek() else constant(b""))
+
+
+@action("unset-var", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>)")
+def unset_var(args: Args) -> Run:
+    """Forget a variable."""
+    name = name_of(args)
+    if "," in name:
+        raise Alert('unset-var does not expect parameters after the variable name. Only "set-var" and "set-var-fmt" manage conditions')
+    variable = Variable(name)
+    return lambda stream: variable.unset(stream)
