@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from pylb.base import address, units
+from pylb.base import units
+from pylb.base.address import LOG, Accepts, Address, parse_address
 from pylb.base.errors import Alert
 from pylb.config import model
 from pylb.config.registry import FAMILIES
@@ -195,14 +196,14 @@ class Args:
         except units.BadNumber as error:
             raise Alert(bad.format(error.character))
 
-    def address(self, accepts: address.Accepts, text: str) -> address.Address:
+    def address(self, accepts: Accepts, text: str) -> Address:
         """`text` as one address; raises Alert with the reason."""
-        return address.parse_address(text, accepts, self.env)
+        return parse_address(text, accepts, self.env)
 
-    def log_address(self, text: str) -> address.Address:
+    def log_address(self, text: str) -> Address:
         """Where a log target is; the complaint is HAProxy's for `log` lines."""
         try:
-            return address.parse_address(text, address.LOG, self.env)
+            return parse_address(text, LOG, self.env)
         except Alert as error:
             raise Alert(f"log : {error}\n")
 

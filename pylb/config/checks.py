@@ -26,17 +26,21 @@ HASHES = ("uri", "url_param", "hdr")
 LOG_OPTIONS = ("httplog", "httplog clf", "httpslog", "tcplog")
 
 
-def before_names(proxy: model.Proxy, reading: Reading) -> None:
-    """Checks that need no other proxy."""
+def mode(proxy: model.Proxy, reading: Reading) -> None:
+    """Settings that need HTTP to mean anything."""
     warn = reading.report.warning
     if proxy.mode != "http":
         if proxy.cookie is not None:
             warn(f"cookie will be ignored for {proxy.label} (needs 'mode http').")
         if proxy.monitor_uri is not None and proxy.is_frontend:
             warn(f"monitor-uri will be ignored for {proxy.label} (needs 'mode http').")
-        if proxy.balance is not None and proxy.balance.algorithm in HASHES and proxy.is_backend:
+        if proxy.balance is not None and proxy.balance.algorithm in HASHES:
             warn(f"Layer 7 hash not possible for {proxy.label} (needs 'mode http'). Falling back to round robin.")
             proxy.balance.algorithm = "roundrobin"
+
+
+def before_names(proxy: model.Proxy, reading: Reading) -> None:
+    """Checks that need no other proxy."""
     _balance(proxy, reading)
     _check_rules(proxy, reading)
     _external_check(proxy, reading)

@@ -82,6 +82,8 @@ def number_members(members: Iterable[Any]) -> None:
 def link_proxy(proxy: model.Proxy, reading: Reading) -> None:
     """All checks of one proxy, in order."""
     warn = reading.report.warning
+    checks.mode(proxy, reading)
+    checks.log_style(proxy, reading)
     if proxy.is_frontend and not proxy.binds:
         warn(f"{proxy.label} has no 'bind' directive. Please declare it as a backend if this was intended.")
     inherit_rules(proxy)
@@ -182,7 +184,6 @@ def place_context(proxy: model.Proxy, place: model.Place | None, reading: Readin
 
 def compile_formats(proxy: model.Proxy, reading: Reading) -> None:
     """The log formats and the unique id of a frontend."""
-    checks.log_style(proxy, reading)
     if not proxy.is_frontend:
         return
     for source, name, keep in (

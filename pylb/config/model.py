@@ -17,6 +17,7 @@ from pylb.wire.certs import EVERYTHING, CertificateStore
 from pylb.wire.tls_options import TlsBind, TlsServer
 
 if TYPE_CHECKING:
+    from pylb.sample.logformat import LogFormat
     from pylb.stream.verdict import Verdict
 
 
@@ -355,7 +356,8 @@ class Balance:
     """`balance` and `hash-type`."""
 
     algorithm: str = "roundrobin"
-    arguments: dict[str, Any] = field(default_factory=dict)  # uri: len depth whole path-only; url_param: name check_post; hdr: name use_domain_only; random: draws
+    # uri: len depth whole path-only; url_param: name check_post; hdr: name use_domain_only; random: random; hash: expression
+    arguments: dict[str, Any] = field(default_factory=dict)
     hash_method: Literal["map-based", "consistent"] = "map-based"
     hash_function: Literal["sdbm", "djb2", "wt6", "crc32"] = "sdbm"
     avalanche: bool = False

@@ -19,7 +19,10 @@ from pylb.config.lines import Abort, Line, find_files, read_lines
 from pylb.config.spelling import did_you_mean
 
 NEGATABLE = ("option", "log", "busy-polling", "set-dumpable", "strict-limits", "insecure-fork-wanted", "numa-cpu-mapping")
-NOT_NEGATABLE = "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits, insecure-fork-wanted and numa-cpu-mapping."
+NOT_NEGATABLE = (
+    "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits,"
+    " insecure-fork-wanted and numa-cpu-mapping."
+)
 UNSUGGESTED = ("expose-experimental-directives", "fd-hard-limit", "tune.chksize")  # HAProxy reads them but never proposes them
 NOT_INHERITED = {
     *("name", "kind", "place", "id", "description", "defaults", "acls", "binds", "servers", "switch_rules", "server_rules", "monitor_fail"),

@@ -7,7 +7,19 @@ from pylb.config import model
 from pylb.config.args import Args
 from pylb.keywords.config.options import option
 
-HIDDEN = "'option httpchk' : hiding headers or body at the end of the version string is deprecated. Please, consider to use 'http-check send' directive instead."
+HIDDEN = (
+    "'option httpchk' : hiding headers or body at the end of the version string is deprecated."
+    " Please, consider to use 'http-check send' directive instead."
+)
+
+
+def choose(proxy: model.Proxy, check: model.HealthCheck) -> None:
+    """Make `check` the proxy's; the steps of another kind of check are forgotten."""
+    proxy.health_check = check
+    if check.kind != "tcp-check" and proxy.extra.pop("own tcp_check", False):
+        proxy.tcp_check = []
+    if check.kind != "httpchk" and proxy.extra.pop("own http_check", False):
+        proxy.http_check = []
 
 
 @option("httpchk", face="backend")
@@ -26,7 +38,7 @@ def httpchk(proxy: model.Proxy, args: Args) -> None:
         check.facts["given"] = True
         if version:
             _version(check, version[0], args)
-    proxy.health_check = check
+    choose(proxy, check)
 
 
 def _version(check: model.HealthCheck, text: bytes, args: Args) -> None:
@@ -46,12 +58,12 @@ def _version(check: model.HealthCheck, text: bytes, args: Args) -> None:
 def _plain(name: str, kind: str) -> None:
     """Register a check without arguments."""
 
-    def choose(proxy: model.Proxy, args: Args) -> None:
+    def plain(proxy: model.Proxy, args: Args) -> None:
         """A check of one protocol."""
         args.end(f"option {name}")
-        proxy.health_check = model.HealthCheck(kind)
+        choose(proxy, model.HealthCheck(kind))
 
-    option.add(name, choose, {"face": "backend"})
+    option.add(name, plain, {"face": "backend"})
 
 
 _plain("tcp-check", "tcp-check")
@@ -71,7 +83,7 @@ def smtpchk(proxy: model.Proxy, args: Args) -> None:
     helo, domain = args.at(2).upper(), args.at(3)
     known = helo in ("EHLO", "HELO") and domain
     greeting = f"{helo} {domain}" if known else "HELO localhost"
-    proxy.health_check = model.HealthCheck("smtpchk", facts={"greeting": greeting.encode("latin-1", "replace")})
+    choose(proxy, model.HealthCheck("smtpchk", facts={"greeting": greeting.encode("latin-1", "replace")}))
 
 
 @option("mysql-check", face="backend")
@@ -88,7 +100,7 @@ def mysql_check(proxy: model.Proxy, args: Args) -> None:
             raise Alert(f"keyword 'user' only supports 'post-41' and 'pre-41' (got '{args.at(4)}').")
         args.index = 5
         args.end("option mysql-check")
-    proxy.health_check = model.HealthCheck("mysql-check", facts=facts)
+    choose(proxy, model.HealthCheck("mysql-check", facts=facts))
 
 
 @option("pgsql-check", face="backend")
@@ -98,4 +110,4 @@ def pgsql_check(proxy: model.Proxy, args: Args) -> None:
         raise Alert("'option pgsql-check' expects 'user <username>' as argument.")
     args.index = 4
     args.end("option pgsql-check")
-    proxy.health_check = model.HealthCheck("pgsql-check", facts={"user": args.at(3).encode("latin-1", "replace")})
+    choose(proxy, model.HealthCheck("pgsql-check", facts={"user": args.at(3).encode("latin-1", "replace")}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pylb.base import address
 from pylb.base.errors import Alert
 from pylb.base.units import leading_integer
 from pylb.config import model
@@ -91,7 +90,7 @@ def _sample(text: str) -> tuple[tuple[tuple[int, int], ...], int]:
     if not separator:
         raise Alert("log : Missing sample size")
     if not size.isdigit() or not int(size):
-        raise Alert(f"log : Missing sample size" if not size else f"log : Invalid sample size '{size}'")
+        raise Alert("log : Missing sample size" if not size else f"log : Invalid sample size '{size}'")
     found = []
     for part in ranges.split(","):
         match = RANGE.fullmatch(part)
