@@ -178,7 +178,7 @@ def _inline_list(patterns: list[str], method: str, flags: Flags, name: str, cont
 
 
 def _operators(patterns: list[str], method: str) -> list[str]:
-    """Numbers behind `ge`, `gt`, `le`, `lt` as ranges; an operator governs all numbers behind it."""
+    """Numbers behind `ge`, `gt`, `le`, `lt` as ranges; an operator governs all numbers behind it, and means nothing to ranges."""
     operator, texts = "eq", []
     seen = False
     index = matcher.entries[method].function()
@@ -194,24 +194,21 @@ def _operators(patterns: list[str], method: str) -> list[str]:
             if seen and ":" not in pattern:
                 raise Alert(f"'{pattern}' is neither a number nor a supported operator") from None
             raise
-        texts.append(pattern if operator == "eq" else _range(operator, low, high, method))
+        single = low == high and low is not None
+        texts.append(_range(operator, low, method) if single and operator != "eq" else pattern)
     return texts
 
 
-def _range(operator: str, low: int | None, high: int | None, method: str) -> str:
-    """The range of numbers for which ``number <operator> pattern`` holds."""
+def _range(operator: str, number: int | None, method: str) -> str:
+    """The range of numbers for which ``value <operator> number`` holds."""
     write = _write_dotted if method == "version" else str
-    if operator == "ge":
-        return f"{write(low)}:" if low is not None else f":{write(high or 0)}"
-    if operator == "gt":
-        return f"{write((high if high is not None else low or 0) + 1)}:"
-    if operator == "le":
-        return f":{write(high if high is not None else low or 0)}"
-    return f":{write((low if low is not None else high or 0) - 1)}"
+    value = number or 0
+    texts = {"ge": f"{write(value)}:", "gt": f"{write(value + 1)}:", "le": f":{write(value)}", "lt": f":{write(value - 1)}"}
+    return texts[operator]
 
 
-def _write_dotted(number: int | None) -> str:
-    return f"{(number or 0) >> 16}.{(number or 0) & 0xFFFF}"
+def _write_dotted(number: int) -> str:
+    return f"{number >> 16}.{number & 0xFFFF}"
 
 
 def _match_any(indexes: list[Index]) -> Callable[[Any], bool]:
@@ -230,13 +227,20 @@ def _match_any(indexes: list[Index]) -> Callable[[Any], bool]:
 def _finish(keyword: str, expression: Expression, wanted: Type, match: Callable[[Any], bool]) -> AclExpression:
     """The test of an expression: True at the first value that matches."""
     cast = cast_between(expression.type, wanted)
-    if expression.each is not None:
+    if expression.keyword == "wait_end" and not expression.converters:
+        test = _at_the_end
+    elif expression.each is not None:
         test = _test_each(expression, cast, match)
     elif expression.volatile:
         test = _test_volatile(expression, cast, match)
     else:
         test = _test_plain(expression, cast, match)
     return AclExpression(test, keyword, expression, not expression.volatile)
+
+
+def _at_the_end(stream: Any, final: bool) -> bool | None:
+    """`wait_end`: what is not the end is "not yet"."""
+    return True if final else None
 
 
 def _test_plain(expression: Expression, cast: Callable[[Any], Any] | None, match: Callable[[Any], bool]) -> Test:

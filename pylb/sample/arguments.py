@@ -1,7 +1,7 @@
 """Arguments of fetches and converters: ``(integer,string[,table])`` as declared, ``(1,'a b')`` as written.
 
 The list is read a second time after the line was split into words, so quotes and backslashes work inside it too
-(configuration.txt 2.2): quotes protect commas and parentheses, a backslash outside single quotes protects the next character.
+(configuration.txt 2.2): quotes protect commas and parentheses; outside single quotes a backslash makes quotes, blanks, line ends and itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from pylb.base.errors import Alert
 
 INTEGER = re.compile(r"[+-]?\d+\Z")
-ESCAPES = {"r": "\r", "n": "\n", "t": "\t"}
+ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"', " ": " "}
 
 
 class BadArguments(Alert):
@@ -86,9 +86,8 @@ def read_word(text: str, at: int) -> tuple[str, int]:
     quote = ""
     while at < len(text):
         character = text[at]
-        if character == "\\" and quote != "'" and at + 1 < len(text):
-            following = text[at + 1]
-            out.append(ESCAPES.get(following, following))
+        if character == "\\" and quote != "'" and text[at + 1 : at + 2] in ESCAPES:
+            out.append(ESCAPES[text[at + 1]])
             at += 2
             continue
         if quote:

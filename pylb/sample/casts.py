@@ -82,9 +82,11 @@ def address_to_bin(value: IPv4Address | IPv6Address) -> Binary:
 
 
 def str_to_int(value: bytes) -> int | None:
-    """The number a string consists of; text after it makes it no number."""
+    """The number a string begins with, 0 when it begins otherwise; an empty string has none."""
+    if not value:
+        return None
     match = LEADING_NUMBER.match(value)
-    return None if match is None else wrap(int(match.group()))
+    return 0 if match is None else max(-HALF, min(HALF - 1, int(match.group())))
 
 
 def str_to_bool(value: bytes) -> bool | None:

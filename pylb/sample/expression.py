@@ -182,7 +182,7 @@ def apply_converter(expression: Expression, entry: Entry[Any], values: list[Any]
     return replace(
         expression,
         call=_chain(expression.call, cast, function, entry.facts["stream"]),
-        type=expression.type if output is Type.ANY else output,
+        type=expression.type if output is Type.ANY and entry.facts["input"] is Type.ANY else output,
         text=f"{expression.text},{text}",
         converters=(*expression.converters, entry.name),
         each=None if each is None else _chain_each(each, cast, function, entry.facts["stream"]),

@@ -300,9 +300,9 @@ NUMBER = re.compile(r"[+-]?\d+\Z")
 
 
 def read_range(text: str, kind: str = "number", read: Callable[[str], int | None] | None = None) -> tuple[int | None, int | None]:
-    """A number, ``low:high``, ``low:`` or ``:high``."""
+    """A number, ``low:high``, ``low:`` or ``:high``. A dash does like a colon, so that ``-7`` is all up to 7."""
     number = read or _read_number
-    first, colon, second = text.partition(":")
+    first, colon, second = text.partition(":" if ":" in text else "-")
     if not colon:
         value = number(text)
         if value is None:

@@ -22,7 +22,7 @@ from pylb.sample.validity import Source, available, needs
 NAME = re.compile(r"[A-Za-z0-9]+")
 BLANKS = re.compile(r"[ \t\r\n]+")
 ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "]": "\\]"})
-CONTROLS = {code: f"%{code:02X}" for code in [*range(32), *range(127, 256)]}
+CONTROLS = {code: f"%{code:02X}" for code in [*range(9), *range(10, 32), 127]}
 BUFFER = Source.REQUEST_BUFFER | Source.RESPONSE_BUFFER
 REQUEST_LINE = frozenset(("r", "HM", "HP", "HPO", "HQ", "HU", "HV"))
 
@@ -302,12 +302,17 @@ def _expression_piece(expression: Expression, options: Options) -> Text:
                 return missing
             return _text(value) or missing
 
-        return bare
+        def encoded(stream: Any) -> str:
+            value = call(stream)
+            text = "" if value is None else _text(value)
+            return text if text.isprintable() else text.translate(CONTROLS)
+
+        return bare if options.mandatory else encoded
     finish = _finisher(options)
 
     def flagged(stream: Any) -> str:
         value = call(stream)
-        return finish(None if value is None else _text(value))
+        return finish(None if value is None else _text(value) if options.mandatory else _text(value).translate(CONTROLS))
 
     return flagged
 

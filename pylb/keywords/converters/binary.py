@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
+import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from functools import lru_cache
@@ -24,6 +25,7 @@ from pylb.sample.types import Binary, Type
 from pylb.sample.variables import Variable
 from pylb.sample.xxhash import xxh3, xxh32, xxh64
 
+HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+\Z")
 BIN, STR, SINT = Type.BIN, Type.STR, Type.SINT
 
 
@@ -42,12 +44,9 @@ def to_hex(value: bytes) -> bytes:
 
 
 @converter("hex2i", input=STR, output=SINT)
-def from_hex(value: bytes) -> int:
-    """A hexadecimal number; 0 for anything else."""
-    try:
-        return wrap(int(value, 16)) if value and b"_" not in value else 0
-    except ValueError:
-        return 0
+def from_hex(value: bytes) -> int | None:
+    """A hexadecimal number."""
+    return wrap(int(value, 16)) if HEXADECIMAL.match(value) else None
 
 
 @converter("base64", input=BIN, output=STR)

@@ -20,10 +20,14 @@ def http_date(context: CompileContext, offset: int | None = None, unit: str | No
         raise Alert(f"expects 's', 'ms' or 'us', got '{unit}'")
     divisor, added = UNITS[unit or ""], offset or 0
 
+    digits = len(str(divisor)) - 1
+
     def write(value: int) -> bytes:
-        moment = time.gmtime((value + added) // divisor)
+        whole, part = divmod(value + added, divisor)
+        moment = time.gmtime(whole)
+        fraction = f".{part:0{digits}d}" if digits else ""
         day, month = DAYS[moment.tm_wday], MONTHS[moment.tm_mon - 1]
-        return f"{day}, {moment.tm_mday:02d} {month} {moment.tm_year} {time.strftime('%H:%M:%S', moment)} GMT".encode()
+        return f"{day}, {moment.tm_mday:02d} {month} {moment.tm_year} {time.strftime('%H:%M:%S', moment)}{fraction} GMT".encode()
 
     return write
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pylb.base.errors import Alert
 from pylb.keywords.converters.binary import from_url_base64
 from pylb.keywords.fetches.constants import raw
-from pylb.sample.casts import to_bytes
+from pylb.sample.casts import str_to_int, to_bytes
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import converter
 from pylb.sample.types import Type, Value
@@ -132,17 +132,8 @@ def _scalar(found: Any, as_number: bool) -> Value | None:
     if isinstance(found, bool):
         return found
     if isinstance(found, Unquoted):
-        if as_number or re.fullmatch(r"-?\d+", found):
-            return int(float(found)) if not re.fullmatch(r"-?\d+", found) else int(found)
-        return found.encode()
-    if isinstance(found, str):
-        if not as_number:
-            return found.encode("utf-8", "surrogatepass")
-        match = re.match(r"\s*[+-]?\d+", found)
-        return int(match.group()) if match else None
-    if isinstance(found, list) and not as_number:
-        return json.dumps(found, separators=(",", ":")).encode()
-    return None
+        return str_to_int(found.encode()) if as_number else b"%g" % float(found)
+    return found.encode("utf-8", "surrogatepass") if isinstance(found, str) else None
 
 
 @converter("json_query", input=Type.STR, output=Type.ANY, args="string[,string]", factory=True)

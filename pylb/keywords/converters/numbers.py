@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pylb.sample.casts import HALF, wrap
+from pylb.sample.casts import HALF
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import converter
 from pylb.sample.types import Binary, Type
@@ -78,7 +78,7 @@ for _name, (_function, _manual) in OPERATIONS.items():
 @converter("neg", input=Type.SINT, output=Type.SINT)
 def negate(value: int) -> int:
     """The same number with the other sign."""
-    return wrap(-value)
+    return clamp(-value)
 
 
 @converter("cpl", input=Type.SINT, output=Type.SINT)

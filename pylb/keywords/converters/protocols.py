@@ -14,7 +14,6 @@ from pylb.sample.types import Binary, Type, Value
 
 VARINTS = ("int32", "uint32", "sint32", "int64", "uint64", "sint64", "bool", "enum")
 FIXED = {"fixed64": (1, "<Q"), "sfixed64": (1, "<q"), "double": (1, "<d"), "fixed32": (5, "<I"), "sfixed32": (5, "<i"), "float": (5, "<f")}
-BLOCKS = ("string", "bytes")
 VARINT, EIGHT, BLOCK, FOUR = 0, 1, 2, 5
 
 
@@ -54,7 +53,7 @@ def _value_at(data: bytes, at: int, kind: int) -> tuple[int, bytes, int] | None:
     """Number, bytes and end of a value."""
     if kind == VARINT:
         found = varint(data, at)
-        return None if found is None else (found[0], b"", found[1])
+        return None if found is None else (found[0], data[at : found[1]], found[1])
     if kind in (EIGHT, FOUR):
         size = 8 if kind == EIGHT else 4
         return (0, data[at : at + size], at + size) if at + size <= len(data) else None
@@ -71,8 +70,6 @@ def typed(kind: int, number: int, body: bytes, wanted: str | None) -> Value | No
     if wanted in FIXED:
         wire, layout = FIXED[wanted]
         return None if kind != wire else int(struct.unpack(layout, body)[0])
-    if wanted in BLOCKS:
-        return (body if wanted == "string" else Binary(body)) if kind == BLOCK else None
     if wanted in VARINTS:
         if kind != VARINT:
             return None
@@ -83,14 +80,14 @@ def typed(kind: int, number: int, body: bytes, wanted: str | None) -> Value | No
         bits = 32 if wanted.endswith("32") else 64
         number &= (1 << bits) - 1
         return number - (1 << bits) if wanted.startswith("int") and number >> (bits - 1) else number
-    return number if kind == VARINT else Binary(body)
+    return Binary(body)
 
 
 def _protobuf(name: str, unwrap: Callable[[bytes], bytes | None]) -> None:
     @converter(name, input=Type.BIN, output=Type.BIN, args="Protocol buffers field number[,string]", factory=True)
     def extract(context: CompileContext, path: tuple[int, ...], wanted: str | None = None) -> Callable[[bytes], Value | None]:
         """The field at a path of field numbers."""
-        if wanted and wanted not in FIXED and wanted not in BLOCKS and wanted not in VARINTS:
+        if wanted and wanted not in FIXED and wanted not in VARINTS:
             raise Alert(f"Wrong protocol buffer type '{wanted}'")
 
         def read(value: bytes) -> Value | None:
@@ -231,7 +228,7 @@ def mqtt_is_valid(value: bytes) -> bool | None:
     """Is the data a sound MQTT packet?"""
     packet = mqtt_packet(value)
     if packet is None:
-        return False
+        return None
     kind, flags, body = packet
     if kind == "connect":
         return flags == 0 and mqtt_connect(body) is not None

@@ -145,8 +145,8 @@ def expand(template: bytes, match: re.Match[bytes]) -> bytes:
     return re.sub(rb"\\(x[0-9A-Fa-f]{2}|.)", piece, template, flags=re.DOTALL)
 
 
-@converter("concat", input=STR, output=STR, args="[string,string,string]", factory=True, stream=True)
-def concatenate(context: CompileContext, start: str | None = None, name: str | None = None, end: str | None = None) -> Callable[[Any, bytes], bytes]:
+@converter("concat", input=STR, output=STR, args="string[,string,string]", factory=True, stream=True)
+def concatenate(context: CompileContext, start: str, name: str | None = None, end: str | None = None) -> Callable[[Any, bytes], bytes]:
     """Append a text, a variable and another text."""
     before, after = raw(start or ""), raw(end or "")
     if not name:

@@ -183,7 +183,7 @@ def unique_id(stream: Any) -> bytes | None:
 @fetch("wait_end", type=Type.BOOL, volatile=True)
 def wait_end(stream: Any) -> bool | None:
     """True at the end of content inspection, not yet known before it."""
-    if getattr(stream, "final", False):
+    if getattr(stream, "request", None) is not None:
         return True
     stream.unsure = True
     return None

@@ -70,9 +70,7 @@ def all_values(find: Find, values: Values) -> Callable[..., Callable[[Any], list
 
 
 def address_of(text: bytes) -> IPv4Address | IPv6Address | None:
-    """An address in a header: IPv4 with or without a port, IPv6 bare or in brackets."""
-    if text.startswith(b"["):
-        return str_to_ipv6(text[1:].partition(b"]")[0])
+    """An address in a header: IPv4 with or without a port, or IPv6."""
     found = str_to_ipv4(text)
     if found is None and text.count(b":") == 1:
         found = str_to_ipv4(text.partition(b":")[0])
@@ -143,7 +141,7 @@ def naming(find: Find) -> Callable[..., Callable[[Any], bytes | None]]:
             message = find(stream)
             if message is None:
                 return None
-            return between.join(dict.fromkeys(key for key, _ in message.headers))
+            return between.join([key for key, _ in message.headers])
 
         return names
 
@@ -281,13 +279,13 @@ def _cookies(names: tuple[str, ...], find: Find, values: Values, source: Source)
     """The cookie fetches of one direction."""
 
     def first(context: CompileContext, name: str | None = None) -> Callable[[Any], bytes | None]:
-        """The first cookie of that name."""
+        """The last cookie of that name."""
         wanted = _cookie_name(name)
 
         def value(stream: Any) -> bytes | None:
             message = find(stream)
             found = values(message.headers, wanted) if message is not None else ()
-            return found[0] if found else None
+            return (found[-1] if wanted else found[0]) if found else None
 
         return value
 
@@ -331,13 +329,13 @@ _cookies(("res.cook", "scook"), response_of, response_cookies, Source.RESPONSE_H
 
 @fetch("cookie", type=Type.STR, source=EITHER, args="[string]", factory=True, volatile=True)
 def cookie(context: CompileContext, name: str | None = None) -> Callable[[Any], bytes | None]:
-    """The first cookie of that name in the message the rule set is about."""
+    """The last cookie of that name in the message the rule set is about."""
     find, wanted = finder(context), _cookie_name(name)
     values = response_cookies if find is response_of else request_cookies
 
     def value(stream: Any) -> bytes | None:
         message = find(stream)
         found = values(message.headers, wanted) if message is not None else []
-        return found[0] if found else None
+        return (found[-1] if wanted else found[0]) if found else None
 
     return value

@@ -27,7 +27,7 @@ AUTHORITY_ENDS = b"/?#"
 
 def path_and_query(target: bytes) -> bytes:
     """The target from its path on, without scheme and authority."""
-    if target.startswith(b"/") or target == b"*":
+    if target.startswith(b"/"):
         return target
     _, scheme, rest = target.partition(b"://")
     if not scheme:
@@ -88,7 +88,10 @@ def path_with_query(stream: Any) -> bytes | None:
 def query(stream: Any) -> bytes | None:
     """The query string without its question mark."""
     request = request_of(stream)
-    return None if request is None else request.target.partition(b"?")[2]
+    if request is None:
+        return None
+    _, mark, text = request.target.partition(b"?")
+    return text if mark else None
 
 
 def host_of(request: Request) -> bytes:

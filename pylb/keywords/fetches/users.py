@@ -48,9 +48,13 @@ def known_user(stream: Any, userlist: str) -> Any:
 
 
 @fetch("http_auth", type=Type.BOOL, source=Source.REQUEST_HEADERS, args="user list", factory=True, volatile=True)
-def http_auth(context: CompileContext, userlist: Named) -> Callable[[Any], bool]:
+def http_auth(context: CompileContext, userlist: Named) -> Callable[[Any], bool | None]:
     """Do the credentials belong to a user of the list?"""
-    return lambda stream: known_user(stream, userlist.name) is not None
+
+    def authenticated(stream: Any) -> bool | None:
+        return None if basic_credentials(stream) is None else known_user(stream, userlist.name) is not None
+
+    return authenticated
 
 
 def _groups(context: CompileContext, userlist: Named) -> Callable[[Any], list[bytes]]:
