@@ -6,8 +6,7 @@ servers, its BACKEND line. Texts end with the newline of their last line; the em
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -186,58 +185,6 @@ def json_cells(row: Row) -> Iterator[str]:
         owner = f'"objType":"{OBJECT_NAMES[row.kind]}","proxyId":{row.proxy_id},"id":{row.id}'
         place = f'"field":{{"pos":{POSITIONS[position]},"name":"{column.name}"}},"processNum":1'
         yield f'{{{owner},{place},"tags":{json_tags(column.tags_of(row.kind))},"value":{json_value(column.type, value)}}}'
-
-
-# -- the commands' words
-
-NO_SUCH_PROXY: Final = "No such proxy.\n"
-NO_SUCH_DOMAIN: Final = "Invalid statistics domain.\n"
-
-
-def leading_number(text: str) -> int:
-    """What C's atoi makes of it."""
-    match = re.match(r"\s*[+-]?\d+", text)
-    return int(match[0]) if match else 0
-
-
-def show_stat(process: Process, words: Sequence[str], legends: bool = True) -> Iterator[str]:
-    """`show stat [domain proxy] [<proxy> <type> <sid>] [typed|json] [desc] [up|no-maint]`: the answer's pieces, or what is wrong.
-
-    Three words or more begin with a selection, whatever they are; later words that mean nothing are ignored.
-    """
-    if words[:1] == ["domain"]:
-        if words[1:2] != ["proxy"]:
-            return iter((NO_SUCH_DOMAIN,))
-        words = words[2:]
-    want = Filter(legends=legends)
-    if len(words) >= 3:
-        want.proxy_id = leading_number(words[0]) or find_proxy(process, words[0])
-        want.types, want.server_id = leading_number(words[1]), leading_number(words[2])
-        if not want.proxy_id:
-            return iter((NO_SUCH_PROXY,))
-        words = words[3:]
-    want.up, want.no_maintenance = "up" in words, "no-maint" in words
-    form = next((word for word in reversed(words) if word in ("typed", "json")), "csv")
-    found = rows(process, want)
-    if form == "typed":
-        return typed(found, descriptions="desc" in words)
-    return as_json(found) if form == "json" else csv(found)
-
-
-def find_proxy(process: Process, name: str) -> int:
-    """The number of the proxy called `name` or `#number`; 0: there is none."""
-    if name.startswith("#"):
-        return leading_number(name[1:])
-    return next((face.id for face in process.proxies if face.name == name), 0)
-
-
-def show_info(process: Process, words: Sequence[str]) -> str:
-    """`show info [typed|json] [desc] [float]`."""
-    form = next((word for word in reversed(words) if word in ("typed", "json")), "")
-    floats, descriptions = "float" in words, "desc" in words
-    if form == "json":
-        return info_json(process, floats)
-    return info_typed(process, floats, descriptions) if form else info_plain(process, floats, descriptions)
 
 
 # -- show info

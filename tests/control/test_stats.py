@@ -12,7 +12,10 @@ from stats_objects import Now, build, with_loop
 
 from pylb.config.model import Statistics
 from pylb.control import stats
+from pylb.control.interpreter import Cli
+from pylb.control.registry import Level, Refusal, Words
 from pylb.control.stats_page import StatsRequest, handle, is_for_page
+from pylb.keywords.cli.statistics import show_stat
 from pylb.proxy.health import Result
 from pylb.proxy.process import Process
 from pylb.wire.headers import Headers
@@ -165,16 +168,17 @@ def test_json_is_readable(made: tuple[Process, Now]) -> None:
     ],
 )
 def test_the_words_of_show_stat(made: tuple[Process, Now], words: str, first: str, lines: int) -> None:
-    text = "".join(stats.show_stat(made[0], words.split()))
+    try:
+        text = "".join(show_stat(Cli(made[0]), Words(words.split())))  # type: ignore[arg-type]
+    except Refusal as refusal:
+        text = str(refusal)
     assert text.startswith(first)
     assert text.count("\n") == lines
 
 
-def test_the_words_of_show_info(made: tuple[Process, Now]) -> None:
-    assert stats.show_info(made[0], ["bogus"]).startswith("Name: HAProxy\n")
-    assert stats.show_info(made[0], ["float", "desc"]).startswith('Name: HAProxy:"Product name"\n')
-    assert stats.show_info(made[0], ["json", "typed", "desc"]).startswith('0.Name.1:POS:str:HAProxy:"Product name"\n')
-    assert stats.show_info(made[0], ["json", "desc"]).startswith('[{"field"')
+def test_legends_need_the_operator_level(made: tuple[Process, Now]) -> None:
+    assert "127.0.0.1:80" not in "".join(show_stat(Cli(made[0], Level.USER), Words()))  # type: ignore[arg-type]
+    assert "127.0.0.1:80" in "".join(show_stat(Cli(made[0], Level.OPERATOR), Words()))  # type: ignore[arg-type]
 
 
 def test_clear_counters(made: tuple[Process, Now]) -> None:

@@ -40,7 +40,7 @@ def number(text: str) -> int:
 @command("show stat", usage="show stat [desc|json|no-maint|typed|up]*", help="report counters for each proxy and server")
 def show_stat(cli: Cli, words: Words) -> Answer:
     """A row per frontend, listener, server and backend."""
-    want = stats.Filter()
+    want = stats.Filter(legends=cli.level >= Level.OPERATOR)
     if words.at(0) == "domain":
         domain = words.at(1)
         if domain == "resolvers":
@@ -60,13 +60,11 @@ def show_stat(cli: Cli, words: Words) -> Answer:
 
 
 def proxy_number(cli: Cli, text: str) -> int:
-    """The proxy that `show stat` is asked for, by number or name."""
-    for face in cli.process.proxies:
-        if face.name == text:
-            return face.id
-    if text.lstrip("-").isdigit():
-        return number(text)
-    raise Refusal("No such proxy.\n")
+    """The proxy that `show stat` is asked for: a number, even one that nobody has, or a name, or `#number`."""
+    wanted = number(text[1:] if text.startswith("#") else text) or next((face.id for face in cli.process.proxies if face.name == text), 0)
+    if not wanted:
+        raise Refusal("No such proxy.\n")
+    return wanted
 
 
 def resolver_statistics(words: Words) -> Iterable[str]:
