@@ -249,7 +249,7 @@ def send_request(stream: HttpStream) -> None:
     if stream.inbox_request:
         for data in stream.inbox_request:
             back.send_data(data)
-        stream.inbox_request = []
+        stream.inbox_request = ()
         stream.inbox_size = 0
         stream.front.resume()
     if stream.request_complete:

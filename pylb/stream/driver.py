@@ -8,7 +8,7 @@ call `wake`, which resumes the coroutine directly: no task, no future, no loop t
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,6 @@ class Stream:
     """What HTTP and TCP streams share: the driver, the deadlines, the log."""
 
     __slots__ = (
-        "__weakref__",
         "applet_name",
         "avoid",
         "back",
@@ -54,7 +53,6 @@ class Stream:
         "coroutine",
         "dont_log",
         "failure",
-        "flags",
         "front",
         "frontend",
         "idle_from",
@@ -123,8 +121,8 @@ class Stream:
         self.connect_error: OSError | None = None
         self.server_gone = self.uploading = self.tunnel = False
         self.request_complete = self.response_complete = False
-        self.inbox_request: list[bytes] = []
-        self.inbox_response: list[bytes] = []
+        self.inbox_request: Sequence[bytes] = ()
+        self.inbox_response: Sequence[bytes] = ()
         self.inbox_size = 0
         self.keep_client = self.keep_server = True
         self.status = -1

@@ -96,7 +96,7 @@ async def respond(stream: HttpStream) -> None:
         start_tunnel(stream)
     for data in stream.inbox_response:
         stream.front.send_data(data)
-    stream.inbox_response = []
+    stream.inbox_response = ()
     stream.forwarding = True
     if stream.response_complete:
         stream.front.send_end(stream.response_trailers or Headers())

@@ -195,7 +195,7 @@ class HttpStream(Stream):
         if self.uploading:
             self.upload(data)
             return
-        self.inbox_request.append(data)
+        self.inbox_request = [*self.inbox_request, data]
         self.inbox_size += len(data)
         if self.inbox_size >= self.front.limits.bufsize - self.front.limits.maxrewrite:
             self.front.pause()
@@ -298,7 +298,7 @@ class HttpStream(Stream):
         if self.forwarding:
             self.front.send_data(data)
             return
-        self.inbox_response.append(data)
+        self.inbox_response = [*self.inbox_response, data]
         self.inbox_size += len(data)
         if self.inbox_size >= self.front.limits.bufsize:
             self.back.pause()

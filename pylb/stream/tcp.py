@@ -71,7 +71,7 @@ class TcpStream(Stream):
         self.time_data = self.ms_since(self.idle_from)
         for data in self.inbox_request:
             self.back.send_data(data)
-        self.inbox_request, self.inbox_size = [], 0
+        self.inbox_request, self.inbox_size = (), 0
         self.front.resume()
         self.touch()
         if self.request_complete:
@@ -104,7 +104,7 @@ class TcpStream(Stream):
         if self.uploading:
             self.back.send_data(data)
             return
-        self.inbox_request.append(data)
+        self.inbox_request = [*self.inbox_request, data]
         self.inbox_size += len(data)
         if self.inbox_size >= BUFFER:
             self.front.pause()
