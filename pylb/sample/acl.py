@@ -228,7 +228,7 @@ def _finish(keyword: str, expression: Expression, wanted: Type, match: Callable[
     """The test of an expression: True at the first value that matches."""
     cast = cast_between(expression.type, wanted)
     if expression.keyword == "wait_end" and not expression.converters:
-        test = _at_the_end
+        test: Test = _at_the_end
     elif expression.each is not None:
         test = _test_each(expression, cast, match)
     elif expression.volatile:

@@ -249,6 +249,8 @@ def _folded(pieces: list[Piece]) -> list[str | Text]:
             followed = at < len(pieces) and pieces[at][0] == "space"
             at += followed
             out.append(_with_blank(what) if followed else what)
+        elif kind == "space" and not out:
+            continue
         elif out and isinstance(out[-1], str):
             last = out[-1]
             out[-1] = last if kind == "space" and last.endswith(" ") else last + what

@@ -19,9 +19,8 @@ def load_words() -> None:
     import importlib
     import pkgutil
 
-    import pylb.keywords.logvariables
-    import pylb.keywords.matchers
-
+    for name in ("logvariables", "matchers"):
+        importlib.import_module(f"pylb.keywords.{name}")
     for name in MODULES:
         package = importlib.import_module(f"pylb.keywords.{name}")
         for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):

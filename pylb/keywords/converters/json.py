@@ -155,7 +155,7 @@ def parts_of(token: bytes) -> list[bytes] | None:
 def _token_query(name: str, number: int) -> None:
     @converter(name, input=Type.BIN, output=Type.ANY, args="[string,string]", factory=True)
     def query(context: CompileContext, path: str | None = None, kind: str | None = None) -> Callable[[bytes], Value | None]:
-        """A part of a token, decoded, or the value at a path in it."""
+        """The value at a path in a part of a token; without a path HAProxy 2.6 gives nothing, and neither do we."""
         as_number = check_output(kind)
         steps = path_steps(path) if path else None
 
@@ -164,7 +164,7 @@ def _token_query(name: str, number: int) -> None:
             decoded = None if parts is None else from_url_base64(parts[number])
             if decoded is None:
                 return None
-            return bytes(decoded) if steps is None else find(decoded, steps, as_number)
+            return None if steps is None else find(decoded, steps, as_number)
 
         return read
 

@@ -45,7 +45,9 @@ def one_value(find: Find, values: Values) -> Callable[..., Callable[[Any], bytes
 
         def value(stream: Any) -> bytes | None:
             message = find(stream)
-            return None if message is None else pick(values(message.headers, wanted), number)
+            if message is None or (wanted is None and not number):
+                return None
+            return pick(values(message.headers, wanted), number)
 
         return value
 
