@@ -86,8 +86,7 @@ def _criterion(words: Sequence[str], context: CompileContext) -> tuple[str, Expr
     if match is None:
         raise Alert(f"missing fetch method in ACL expression '{first}'")
     keyword = match.group()
-    outer = context.usage
-    context.usage = "ACL"
+    outer, context.usage, context.keyword = context.usage, "ACL", keyword
     try:
         return (keyword, *_criterion_of(words, keyword, context))
     except NotImplementedYet:

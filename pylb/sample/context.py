@@ -48,6 +48,7 @@ class CompileContext:
     phase: Phase = Phase.REQUEST
     report: Reporter | None = None
     usage: str = "http-request expression"  # how messages name the place: "http-request expression", "ACL", "log-format expression"
+    keyword: str = ""  # the fetch or ACL keyword being compiled, for messages about its arguments and converters
     rule: str = ""  # "tcp-request content": named in warnings about conditions, which http rules do not do
     checkpoints: Checkpoint | None = None  # exact places, where `phase` alone is too coarse
     jobs: list[Job] = field(default_factory=list)  # shared by all contexts of one reading
@@ -56,6 +57,16 @@ class CompileContext:
     def later(self, run: Callable[[Config], None]) -> None:
         """Run this once the whole configuration was read."""
         self.jobs.append(Job(self.place, run, self.proxy))
+
+    def blame(self, position: int, converter: str = "") -> str:
+        """How messages name an argument (counted from zero) of the word being compiled."""
+        in_acl = self.usage == "ACL"
+        what = f"ACL keyword '{self.keyword}'" if in_acl else f"sample fetch keyword '{self.keyword}'"
+        if converter:
+            what = f"conversion keyword '{converter}' for {what}"
+        usage = "" if in_acl else f" in {self.usage}"
+        owner = f" in proxy '{self.proxy.name}'" if self.proxy is not None else ""
+        return f"in arg {position + 1} of {what}{usage}{owner}"
 
     def warn(self, text: str) -> None:
         """Report a warning about this place."""

@@ -121,9 +121,11 @@ def read_fetch(text: str, start: int, context: CompileContext) -> tuple[Expressi
 def bind_fetch(entry: Entry[Any], values: list[Any], text: str, context: CompileContext) -> Expression:
     """A fetch with its arguments as an expression."""
     facts = entry.facts
+    if context.usage != "ACL":
+        context.keyword = entry.name
     for position, value in enumerate(values):
         if isinstance(value, Named):
-            resolve_later(value, position, f"sample fetch keyword '{entry.name}'", context)
+            resolve_later(value, position, context)
     try:
         call = entry.function(context, *values) if facts["factory"] else _with_arguments(entry.function, values)
         each = facts["each"](context, *values) if facts["each"] else None
@@ -170,8 +172,7 @@ def apply_converter(expression: Expression, entry: Entry[Any], values: list[Any]
     """The expression followed by a converter."""
     for position, value in enumerate(values):
         if isinstance(value, Named):
-            what = f"conversion keyword '{entry.name}' for sample fetch keyword '{expression.keyword}'"
-            resolve_later(value, position, what, context)
+            resolve_later(value, position, context, entry.name)
     try:
         function = _converter_call(entry, values, context)
     except Alert as alert:

@@ -11,12 +11,10 @@ if TYPE_CHECKING:
     from pylb.config.model import Config, Proxy
 
 
-def resolve_later(named: Named, position: int, what: str, context: CompileContext) -> None:
-    """Check this name when the configuration is complete; `what` is the word whose argument it is."""
+def resolve_later(named: Named, position: int, context: CompileContext, converter: str = "") -> None:
+    """Check this name when the configuration is complete; it is an argument of the fetch being compiled or of a converter behind it."""
     owner = context.proxy
-    usage = context.usage
-    user = what.replace("sample fetch", "ACL") if usage == "ACL" else f"{what} in {usage}"
-    place = f"in arg {position + 1} of {user}" + (f" in proxy '{owner.name}'" if owner is not None else "")
+    place = context.blame(position, converter)
 
     def check(config: Config) -> None:
         complaint = CHECKS[named.kind](config, owner, named.name, place)

@@ -238,6 +238,18 @@ def test_acl_names(name: str) -> None:
 
 
 UNRESOLVED = ["nbsrv(zz)", "nbsrv", "fe_conn(zz)", "srv_conn(zz/a)", "srv_conn(a)", "srv_conn(f/a)", "srv_conn", "http_auth(zz)", "http_auth", "queue(f)"]
+UNRESOLVED += ["str(a),regsub([,x)"]
+
+
+@pytest.mark.parametrize("text", ["nbsrv(zz) lt 1", "http_auth(zz)", "path,regsub([,x) -m found", "srv_is_up(zz/a)"])
+def test_names_in_acls_that_nothing_declares(text: str) -> None:
+    theirs = re.sub(r"^parsing \[.*?\]: ", "", ask(f" http-request deny if {{ {text} }}"))
+    context = fake.context()
+    compile_condition(["if", "{", *text.split(), "}"], {}, context)
+    with pytest.raises(Alert) as caught:
+        for job in context.jobs:
+            job.run(Config())
+    assert str(caught.value) == theirs
 
 
 @pytest.mark.parametrize("text", UNRESOLVED)

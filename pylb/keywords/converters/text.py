@@ -122,10 +122,10 @@ def _regex_or_later(context: CompileContext, pattern: str, ignore_case: bool) ->
         compiled = compile_regex(pattern, ignore_case)
     except Alert as alert:
         text = str(alert)
-        owner = f" in proxy '{context.proxy.name}'" if context.proxy is not None else ""
+        blamed = context.blame(0, "regsub")
 
         def report(config: Any) -> None:
-            raise Unresolved(f"error in regex '{pattern}' in arg 1 of conversion keyword 'regsub' in {context.usage}{owner} : {text}.")
+            raise Unresolved(f"error in regex '{pattern}' {blamed} : {text}.")
 
         context.later(report)
         compiled = re.compile(b"(?!)")
