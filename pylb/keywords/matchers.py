@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pylb.sample import indexes
+from pylb.sample.networks import Networks
 from pylb.sample.registry import matcher
 from pylb.sample.types import Type
 
@@ -26,7 +27,7 @@ def true(value: int) -> bool:
 
 for _name, _expects, _index in (
     ("int", Type.SINT, indexes.Numbers),
-    ("ip", Type.ADDR, indexes.Networks),
+    ("ip", Type.ADDR, Networks),
     ("bin", Type.BIN, indexes.Bytes),
     ("len", Type.STR, indexes.Lengths),
     ("str", Type.STR, indexes.Exact),

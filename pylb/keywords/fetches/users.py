@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from pylb.keywords.fetches.http import basic_credentials
+from pylb.keywords.fetches.authentication import basic_credentials
 from pylb.sample.arguments import Named
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
