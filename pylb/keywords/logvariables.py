@@ -150,6 +150,8 @@ def unique_id(stream: Any) -> str | None:
 
 def make_unique_id(stream: Any) -> str | None:
     """The stream's unique id; its format is evaluated once."""
+    if stream.session is stream:
+        return None
     if stream.unique_id is None and stream.frontend.unique_id_format is not None:
         stream.unique_id = stream.frontend.unique_id_format(stream)
     found: str | None = stream.unique_id
@@ -316,7 +318,7 @@ def time_response(stream: Any) -> str:
 def time_data(stream: Any) -> str:
     if stream.time_data >= 0:
         return str(stream.time_close - stream.time_data)
-    return str(stream.time_close - stream.time_connect) if stream.time_connect >= 0 and stream.request is None else "-1"
+    return str(stream.time_close - stream.time_connect) if stream.time_connect >= 0 and getattr(stream, "request", None) is None else "-1"
 
 
 @variable("Ta", http=True)

@@ -134,3 +134,22 @@ def test_conditions_of_set_var() -> None:
     assert not may_set(variable, stream, 2, conditions)
     with pytest.raises(Alert, match='unknown condition "foo"'):
         set_variable("txn.a,foo")
+
+
+def test_every_fetch_without_arguments_copes_with_a_session_and_a_tcp_stream() -> None:
+    from pylb.sample.arguments import signature
+    from pylb.sample.registry import fetch
+
+    session = fake.stream().session
+    for name, value in {"unsure": False, "backend": None, "server": None, "transport": None}.items():
+        setattr(session, name, value)
+    session.transport = fake.SimpleNamespace(get_extra_info=lambda name: None)
+    tcp = raw(b"abc")
+    del tcp.request
+    tcp.session.transport = session.transport
+    for entry in fetch:
+        if signature(entry.facts["args"]).mandatory == 0 and not entry.name.startswith(("bc_", "ssl_bc", "ssl_s_")):
+            expression = compile_expression(entry.name, fake.context(Phase.CONTENT, "tcp"))
+            expression.call(tcp)
+            if entry.name not in ("dst_conn",):
+                expression.call(session)

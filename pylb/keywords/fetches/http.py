@@ -65,7 +65,7 @@ def url(stream: Any) -> bytes | None:
 @fetch("path", type=Type.STR, source=REQUEST, volatile=True)
 def path(stream: Any) -> bytes | None:
     """The target's path."""
-    request = stream.request or request_of(stream)
+    request = request_of(stream)
     if request is None:
         return None
     target: bytes = request.target
@@ -341,13 +341,13 @@ def _slot(values: list[bytes | None] | None, number: int) -> bytes | None:
 @fetch("capture.req.hdr", type=Type.STR, source=Source.REQUEST_FINAL, args="integer")
 def captured_request_header(stream: Any, number: int) -> bytes | None:
     """A captured request header."""
-    return _slot(stream.captures_request, number)
+    return _slot(getattr(stream, "captures_request", None), number)
 
 
 @fetch("capture.res.hdr", type=Type.STR, source=Source.RESPONSE_FINAL, args="integer")
 def captured_response_header(stream: Any, number: int) -> bytes | None:
     """A captured response header."""
-    return _slot(stream.captures_response, number)
+    return _slot(getattr(stream, "captures_response", None), number)
 
 
 def _line(stream: Any) -> list[bytes]:

@@ -243,24 +243,24 @@ def server_name(stream: Any) -> bytes | None:
 @fetch("prio_class", type=Type.SINT)
 def priority_class(stream: Any) -> int:
     """The class set by `http-request set-priority-class`."""
-    return int(stream.priority_class)
+    return int(getattr(stream, "priority_class", 0))
 
 
 @fetch("prio_offset", type=Type.SINT)
 def priority_offset(stream: Any) -> int:
     """The offset set by `http-request set-priority-offset`."""
-    return int(stream.priority_offset)
+    return int(getattr(stream, "priority_offset", 0))
 
 
 @fetch("last_rule_file", type=Type.STR)
 def last_rule_file(stream: Any) -> bytes | None:
     """The file of the last rule that ended a rule set."""
-    rule = stream.last_rule
+    rule = getattr(stream, "last_rule", None)
     return None if rule is None else str(rule.place.file).encode()
 
 
 @fetch("last_rule_line", type=Type.SINT)
 def last_rule_line(stream: Any) -> int | None:
     """The line of the last rule that ended a rule set."""
-    rule = stream.last_rule
+    rule = getattr(stream, "last_rule", None)
     return None if rule is None else int(rule.place.line)
