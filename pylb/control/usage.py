@@ -1,12 +1,17 @@
-"""`help` and what is said about commands that do not exist: the list of those that look most like it."""
+"""`help`, and what is said about words that are no command: the list of those that look most like them.
+
+Words are compared by fingerprint: how often each letter follows each, and which letters occur; digits are all alike, everything else counts as a word's
+edge. The words that a command has in common with what was typed are left out; of the commands with the most words in common the five nearest are
+listed, unless they are too far from it or much farther than the nearest one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pylb.base.registry import Entry
-from pylb.config.spelling import difference, fingerprint
 from pylb.control.registry import INFO, Message, command
 
 if TYPE_CHECKING:
@@ -21,6 +26,27 @@ ALWAYS: Final = (
     ("quit", "disconnect"),
 )
 BEST: Final = 5  # how many similar ones are listed
+EDGE, DIGIT = 28, 27
+
+# Commands at the same distance: those that HAProxy looks at first are listed. Found by asking it.
+WALK: Final = (
+    "abort ssl ca-file", "abort ssl cert", "abort ssl crl-file", "add ssl crt-list", "clear counters", "commit ssl ca-file", "commit ssl cert",
+    "commit ssl crl-file", "del ssl cert", "del ssl crl-file", "del ssl crt-list", "del ssl ca-file", "disable agent",
+    "disable dynamic-cookie backend", "disable health", "disable server", "enable dynamic-cookie backend", "enable health", "enable server",
+    "new ssl ca-file", "new ssl cert", "new ssl crl-file", "set dynamic-cookie-key backend", "set maxconn frontend", "set maxconn global",
+    "set maxconn server", "set severity-output", "set ssl ca-file", "set ssl cert", "set ssl ocsp-response", "set ssl tls-key", "set ssl crl-file",
+    "show cli sockets", "show schema json", "show sess", "show info", "add server", "del server", "clear table", "get weight", "set timeout",
+    "operator", "show activity", "show resolvers", "show ssl ca-file", "show ssl cert", "show ssl crt-list", "show ssl ocsp-response",
+    "show ssl providers", "show ssl crl-file", "show startup-logs", "show stat", "enable agent", "set server", "set weight", "set rate-limit",
+    "set table", "show peers", "show servers conn", "show servers state", "show table", "show env", "enable frontend", "show cli level", "show fd",
+    "show backend", "show tls-keys", "show version", "show errors", "get var", "show cache", "show events", "shutdown frontend", "show libs",
+    "show threads", "add acl", "commit acl", "get acl", "prepare acl", "show acl", "add map", "commit map", "del map", "get map", "set map",
+    "show map", "show profiling", "show trace", "shutdown session", "shutdown sessions server", "user", "disable frontend", "clear acl", "del acl",
+    "clear map", "prepare map", "show pools", "show tasks", "trace", "set profiling",
+)  # fmt: skip
+RANKS: Final = {name: rank for rank, name in enumerate(WALK)}
+
+Fingerprint = Counter[tuple[int, int]]
 
 
 def listed(modes: Collection[str]) -> list[Entry[Command]]:
@@ -30,6 +56,7 @@ def listed(modes: Collection[str]) -> list[Entry[Command]]:
 
 
 def lines(entries: list[Entry[Command]]) -> Iterator[str]:
+    """One line per command, then those that are always there."""
     for entry in entries:
         yield usage_line(entry.facts["usage"], entry.facts["help"])
     for usage, text in ALWAYS:
@@ -53,13 +80,11 @@ def help_text(words: list[str], modes: Collection[str]) -> Message:
 
 def similar(words: list[str], entries: list[Entry[Command]]) -> list[Entry[Command]]:
     """All of them when nothing is asked for; those that begin with the same words; of these, the ones spelt most like it."""
-    if not words:
-        return entries
+    if words and words[0] in ("help", "prompt", "quit"):
+        return []
     common = max((common_words(words, entry) for entry in entries), default=0)
-    candidates = [entry for entry in entries if common_words(words, entry) >= common]
-    if common >= len(words):
-        return candidates
-    return nearest(words, common, candidates)
+    candidates = [entry for entry in entries if common_words(words, entry) == common]
+    return nearest(words[common:], common, candidates) or candidates
 
 
 def common_words(words: list[str], entry: Entry[Command]) -> int:
@@ -72,7 +97,35 @@ def common_words(words: list[str], entry: Entry[Command]) -> int:
 
 
 def nearest(words: list[str], common: int, candidates: list[Entry[Command]]) -> list[Entry[Command]]:
-    wanted = fingerprint(" ".join(words[common:]))
-    scored = [(difference(wanted, fingerprint(" ".join(entry.name.split()[common:]))), entry) for entry in candidates]
-    best = sorted(scored, key=lambda pair: pair[0])[:BEST]
-    return [entry for entry in candidates if any(entry is chosen for _, chosen in best)]
+    """Of the candidates those whose remaining words are spelt most like these, in the order of help."""
+    if not words:
+        return []
+    wanted, length = fingerprint(words), sum(map(len, words))
+    scored = []
+    for entry in candidates:
+        rest = entry.name.split()[common:]
+        distance = difference(wanted, fingerprint(rest))
+        if distance < 5 * (length + sum(map(len, rest))) // 2:
+            scored.append((distance, RANKS.get(entry.name, len(RANKS)), entry.name))
+    best = sorted(scored)[:BEST]
+    names = {name for distance, _, name in best if distance <= 5 * best[0][0] // 2}
+    return [entry for entry in candidates if entry.name in names]
+
+
+def fingerprint(words: Sequence[str]) -> Fingerprint:
+    """(letter, next) -> how often; (0, letter) -> 1 when the letter occurs."""
+    counts: Fingerprint = Counter()
+    for word in words:
+        previous = EDGE
+        for character in word.lower():
+            code = ord(character) - 96 if "a" <= character <= "z" else DIGIT if "0" <= character <= "9" else EDGE
+            counts[0, code] = 1
+            counts[previous, code] += 1
+            previous = code
+        counts[previous, EDGE] += 1
+    return counts
+
+
+def difference(one: Fingerprint, other: Fingerprint) -> int:
+    """How much two fingerprints differ."""
+    return sum(abs(one[key] - other[key]) for key in one.keys() | other.keys())

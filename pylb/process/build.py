@@ -47,6 +47,8 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
         name = frontend.settings.default_backend
         frontend.default_backend = process.backends.get(name) if name else None
     process.serve_statistics = serve_statistics
+    if config.patterns is not None:
+        config.patterns.number_lists()
     loggers = Loggers(process, config.global_.log_tag or tag)
     connect_loggers(process, loggers)
     process.closers.append(loggers.close)

@@ -96,6 +96,8 @@ class CertificateStore:
         self.certificates: dict[str, Certificate] = {}
         self.authorities: dict[str, Authorities] = {}
         self.warnings: list[str] = []
+        self.prepared: tuple[str, Certificate | None] | None = None  # `set ssl cert`, before its commit; None: no key came with it
+        self.empty: set[str] = set()  # `new ssl cert`, before anything was set
 
     def crt(self, path: str) -> list[Certificate]:
         """What `crt PATH` names: a file, every file of a directory, or the parts of a multi-algorithm bundle."""

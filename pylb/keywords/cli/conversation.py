@@ -107,4 +107,4 @@ def show_cli_sockets(cli: Cli, words: Words) -> str:
         if address.is_ip:
             where = f"ipv{'6' if address.kind == 'ipv6' else '4'}@{where}"
         lines.append(f"{where} {socket.bind.level} all\n")
-    return "".join(lines) + "\n"
+    return "".join(lines)

@@ -1,0 +1,89 @@
+"""`get var` and `set var`: variables of the process."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from pylb.base.errors import Alert
+from pylb.control.registry import Level, Refusal, Words, command
+from pylb.sample.context import CompileContext
+from pylb.sample.expression import read_expression
+from pylb.sample.logformat import compile_log_format
+from pylb.sample.types import Binary, Method, Phase, Value
+from pylb.sample.variables import Variable
+
+if TYPE_CHECKING:
+    from pylb.control.interpreter import Cli
+    from pylb.proxy.process import Process
+
+
+class Subject:
+    """What expressions see in place of a stream: nothing but the process."""
+
+    __slots__ = ("process", "session", "unsure", "variables")
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.session = self
+        self.variables: dict[str, Any] | None = None
+        self.unsure = False
+
+
+def typed(value: Value) -> str:
+    """The value with its type, as HAProxy shows samples."""
+    if isinstance(value, bool):
+        return f"type=bool value=<{int(value)}>"
+    if isinstance(value, int):
+        return f"type=sint value=<{value}>"
+    if isinstance(value, (IPv4Address, IPv6Address)):
+        return f"type={'ipv4' if isinstance(value, IPv4Address) else 'ipv6'} value=<{value}>"
+    if isinstance(value, Binary):
+        return f"type=bin value=<{''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in value)}>"
+    return f"type={'meth' if isinstance(value, Method) else 'str'} value=<{value.decode('latin-1')}>"
+
+
+@command("get var", usage="get var <name>", help="retrieve contents of a process-wide variable", level=Level.OPERATOR)
+def get_var(cli: Cli, words: Words) -> str:
+    """What a variable holds."""
+    name = words.at(0)
+    if not name:
+        raise Refusal("Missing process-wide variable identifier.\n")
+    values = cli.process.variables
+    if name not in values or not name.startswith("proc."):
+        raise Refusal("Variable not found.\n")
+    return f"{name}: {typed(values[name])}"
+
+
+@command(
+    "set var",
+    usage="set var <name> [fmt|expr] {<fmt>|<expr>}",
+    help="set variable from an expression or a format",
+    level=Level.ADMIN,
+    mode="experimental",
+)
+def set_var(cli: Cli, words: Words) -> None:
+    """Compute a value and keep it under a name."""
+    if not words.at(0) or not words.at(1):
+        what = "process-wide variable identifier" if not words.at(0) else "either 'expr', 'fmt' or expression"
+        raise Refusal(f"Missing {what}.\n")
+    kind, text = ("expr", words[1:]) if len(words) == 2 else (words[1], words[2:])
+    if kind not in ("expr", "fmt"):
+        raise Refusal(f"'set var': arg type must be either 'expr' or 'fmt' but got '{kind}'.")
+    process = cli.process
+    context = CompileContext(config=process.config, phase=Phase.CONFIG, usage="CLI")
+    try:
+        variable = Variable(words[0])
+        if variable.scope != "proc":
+            raise Refusal(f"'set var': cannot set variable '{words[0]}', only scope 'proc' is permitted here.")
+        value = evaluate(kind, text, context, Subject(process))
+    except Alert as alert:
+        raise Refusal(str(alert)) from None
+    if value is not None:
+        process.variables[words[0]] = value
+
+
+def evaluate(kind: str, text: list[str], context: CompileContext, subject: Subject) -> Value | None:
+    if kind == "fmt":
+        return compile_log_format(text[0], context, log=False).call(subject).encode("latin-1", "replace")
+    return read_expression(text, 0, context)[0].call(subject)
