@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pylb.base.errors import NotImplementedYet
 from pylb.config import model
 from pylb.config.args import Reading
 
@@ -22,6 +23,7 @@ OPTION_ORDER = (
     *("accept-invalid-http-request", "accept-invalid-http-response", "http-use-proxy-header", "http-pretend-keepalive", "http-no-delay"),
     *("disable-h2-upgrade",),
 )
+NOT_SPOKEN = ("h2", "fcgi")
 HASHES = ("uri", "url_param", "hdr")
 LOG_OPTIONS = ("httplog", "httplog clf", "httpslog", "tcplog")
 
@@ -167,13 +169,26 @@ def servers(proxy: model.Proxy, reading: Reading) -> None:
 
 
 def protocols(proxy: model.Proxy, reading: Reading) -> None:
-    """`proto` must fit the mode."""
+    """`proto` must fit the mode, and be one that is spoken."""
     for listener in proxy.binds:
-        if listener.proto and not (proxy.mode == "http" and listener.proto in ("h1", "h2")) and listener.proto != "none":
-            reading.fail(f"{proxy.label} : MUX protocol '{listener.proto}' is not usable for 'bind {listener.text}' at [{listener.place}].")
+        what = f"'bind {listener.text}'"
+        _protocol(proxy, listener.proto, ("h1", "h2"), what, listener.place, reading)
     for server in proxy.servers:
-        if server.proto and not (proxy.mode == "http" and server.proto in ("h1", "h2", "fcgi")) and server.proto != "none":
-            reading.fail(f"{proxy.label} : MUX protocol '{server.proto}' is not usable for server '{server.name}' at [{server.place}].")
+        if server.proto == "fcgi" and proxy.mode == "http":
+            reading.fail(f"proxy '{proxy.name}': FCGI server '{server.name}' has no FCGI app configured.")
+        else:
+            _protocol(proxy, server.proto, ("h1", "h2"), f"server '{server.name}'", server.place, reading)
+        if server.check.enabled and server.check.proto in NOT_SPOKEN:
+            reading.fail(f"parsing [{server.place}] : {NotImplementedYet(f'check-proto {server.check.proto}')}")
+
+
+def _protocol(proxy: model.Proxy, name: str | None, usable: tuple[str, ...], what: str, place: model.Place, reading: Reading) -> None:
+    if name is None or name == "none":
+        return
+    if proxy.mode != "http" or name not in usable:
+        reading.fail(f"{proxy.label} : MUX protocol '{name}' is not usable for {what} at [{place}].")
+    elif name in NOT_SPOKEN:
+        reading.fail(f"parsing [{place}] : {NotImplementedYet(f'proto {name}')}")
 
 
 def steps_have_ports(proxy: model.Proxy) -> bool:

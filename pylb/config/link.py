@@ -383,7 +383,7 @@ def leads_to(frontend: model.Proxy, backend: model.Proxy) -> bool:
 
 
 def has_listener(config: model.Config) -> bool:
-    """Is there anything to listen on? Without it HAProxy does not start (exit status 2 of ``-c``)."""
-    return any(proxy.binds for proxy in config.proxies if not proxy.disabled)
+    """Is there anything to listen on, be it a `stats socket`? Without it HAProxy does not start (exit status 2 of ``-c``)."""
+    return bool(config.global_.stats_sockets) or any(proxy.binds for proxy in config.proxies if not proxy.disabled)
 
 

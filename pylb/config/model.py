@@ -205,6 +205,7 @@ class Check:
     port: int | None = None
     address: Address | None = None
     tls: TlsServer | None = None  # what a check over TLS uses; None: plain
+    connect_tls: TlsServer | None = None  # the TLS words of the line, for `connect ssl` steps
     use_ssl: bool | None = None  # check-ssl / no-check-ssl; None: ssl of the server unless port or addr differ
     send_proxy: bool = False
     sni: str | None = None

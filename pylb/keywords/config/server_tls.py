@@ -168,5 +168,6 @@ def complete(one: model.Server, settings: model.Global) -> None:
         inherit(tls_of(one), settings.server_tls)
     if one.check.use_ssl or (one.ssl and one.check.use_ssl is None):
         one.check.tls = one.tls
+    one.check.connect_tls = one.tls
     if not one.ssl:
         one.tls = None
