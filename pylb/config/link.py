@@ -49,6 +49,7 @@ def complete(reading: Reading) -> None:
     if not reading.errors:
         resolve_servers(reading)
     if not reading.errors:
+        open_state_file(reading)
         settle(config)
 
 
@@ -352,6 +353,21 @@ def _resolve(server: model.Server) -> bool:
     if fixed:
         server.address = replace(server.address, kind="ipv6" if ":" in fixed else "ipv4", host=fixed)
     return fixed is not None
+
+
+def open_state_file(reading: Reading) -> None:
+    """Tell when the global file of server states is not there."""
+    settings = reading.config.global_
+    name = settings.server_state_file
+    if name is None:
+        return
+    if settings.server_state_base and not name.startswith("/"):
+        name = f"{settings.server_state_base}/{name}"
+    try:
+        with open(name, "rb"):
+            pass
+    except OSError as error:
+        reading.report.warning(f"config: Can't open global server state file '{name}': {error.strerror}")
 
 
 def settle(config: model.Config) -> None:

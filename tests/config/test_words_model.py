@@ -61,7 +61,8 @@ def test_rules_of_named_defaults_come_first(tmp_path: Path) -> None:
 
 
 def test_numbers(tmp_path: Path) -> None:
-    text = f"defaults\n{TIMEOUTS}listen a\n bind :1,:2\n id 3\n server x 127.0.0.1:1 id 2\n server y 127.0.0.1:2\nbackend b\n server z 127.0.0.1:3\nfrontend c\n bind :3\n"
+    text = f"defaults\n{TIMEOUTS}listen a\n bind :1,:2\n id 3\n server x 127.0.0.1:1 id 2\n server y 127.0.0.1:2\n"
+    text += "backend b\n server z 127.0.0.1:3\nfrontend c\n bind :3\n"
     a, b, c = good(tmp_path, text).proxies
     assert [a.id, b.id, c.id] == [3, 2, 4]
     assert [server.id for server in a.servers] == [2, 3]
@@ -86,7 +87,8 @@ def test_server_template(tmp_path: Path) -> None:
 
 
 def test_tls_defaults_reach_lines(tmp_path: Path) -> None:
-    text = f"global\n ssl-default-server-options ssl-min-ver TLSv1.2\ndefaults\n{TIMEOUTS}backend b\n server a 127.0.0.1:1 ssl verify none\n server c 127.0.0.1:1 check check-ssl verify none\n"
+    text = f"global\n ssl-default-server-options ssl-min-ver TLSv1.2\ndefaults\n{TIMEOUTS}backend b\n"
+    text += " server a 127.0.0.1:1 ssl verify none\n server c 127.0.0.1:1 check check-ssl verify none\n"
     a, c = good(tmp_path, text).proxies[0].servers
     assert a.tls is not None and a.tls.min_version == "TLSv1.2"
     assert c.tls is None and c.check.tls is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 from pylb.base import address
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
@@ -156,7 +156,7 @@ def use_backend(proxy: model.Proxy, args: Args) -> None:
     if args.at_condition():
         try:
             test = args.condition()
-        except BareAlert:
+        except (BareAlert, NotImplementedYet):
             raise
         except Alert as error:
             raise Alert(f"error detected while parsing switching rule : {error}.")
@@ -178,7 +178,7 @@ def use_server(proxy: model.Proxy, args: Args) -> None:
     enter(args, "use-server")
     try:
         test = args.condition()
-    except BareAlert:
+    except (BareAlert, NotImplementedYet):
         raise
     except Alert as error:
         raise Alert(f"error detected while parsing switching rule : {error}.")

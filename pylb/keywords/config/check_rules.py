@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pylb.base import address
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
@@ -104,7 +104,7 @@ def _step(args: Args, word: str, kinds: dict[str, Callable[[Args], dict[str, Any
         if name not in kinds:
             raise BareAlert(f"{args.where} : '{word}' only supports {SUPPORTED[word]}. but got '{name}'")
         return model.HttpCheckStep(name, kinds[name](args), args.place)
-    except BareAlert:
+    except (BareAlert, NotImplementedYet):
         raise
     except Alert as error:
         raise Alert(f"'{word} {name}' : {error}.")

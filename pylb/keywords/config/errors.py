@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
@@ -90,7 +90,7 @@ def http_error(proxy: model.Proxy, args: Args) -> None:
         raise Alert("http-error : expects at least a <status> as arguments.\n")
     try:
         reply = read_reply(args, 0)
-    except BareAlert:
+    except (BareAlert, NotImplementedYet):
         raise
     except Alert as error:
         raise Alert(f"http-error : {error}") from None

@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable
 
 from pylb.base import units
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.registry import PROXY, keyword
@@ -92,7 +92,7 @@ def _admin(proxy: model.Proxy, args: Args) -> None:
     enter(args, "http-request")
     try:
         test = args.condition()
-    except BareAlert:
+    except (BareAlert, NotImplementedYet):
         raise
     except Alert as error:
         raise Alert(f"error detected while parsing a 'stats admin' rule : {error}.")
