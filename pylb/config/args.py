@@ -26,6 +26,7 @@ from pylb.sample.types import Phase, Test
 from pylb.sample.validity import Checkpoint, Source
 
 FETCH_NAME = re.compile(r"[A-Za-z0-9._-]+")
+BUFFERS = Source.REQUEST_BUFFER | Source.RESPONSE_BUFFER
 
 
 class BareAlert(Alert):
@@ -273,13 +274,13 @@ class Args:
 
 
 def reads_buffer(words: Sequence[str], acls: Mapping[str, Any]) -> bool:
-    """Does a condition look at the raw bytes of requests?"""
+    """Does a condition look at the raw bytes of requests or responses?"""
     for position, word in enumerate(words):
         name = word.lstrip("!")
         if position and words[position - 1].lstrip("!") == "{":
-            if source_of(name) & Source.REQUEST_BUFFER:
+            if source_of(name) & BUFFERS:
                 return True
-        elif name in acls and any(known.expression.source & Source.REQUEST_BUFFER for known in acls[name].expressions):
+        elif name in acls and any(known.expression.source & BUFFERS for known in acls[name].expressions):
             return True
     return False
 

@@ -96,15 +96,19 @@ def _external_check(proxy: model.Proxy, reading: Reading) -> None:
 
 def inspection(proxy: model.Proxy, reading: Reading) -> None:
     """Rules about contents need time to see them."""
-    if proxy.mode == "http":
-        for place in proxy.extra.get("conditions on buffers", ()):
-            reading.report.warning(f"Proxy '{proxy.name}': L6 sample fetches ignored on HTTP proxies (declared at {place}).")
     if proxy.inspect_delay:
         return
     for rule in proxy.tcp_request_content:
         if rule.needs_content:
             reading.report.warning(INSPECT.format(proxy.label, rule.action))
             return
+
+
+def buffers(proxy: model.Proxy, reading: Reading) -> None:
+    """An HTTP proxy does not show raw bytes to conditions."""
+    if proxy.mode == "http":
+        for place in proxy.extra.get("conditions on buffers", ()):
+            reading.report.warning(f"Proxy '{proxy.name}': L6 sample fetches ignored on HTTP proxies (declared at {place}).")
 
 
 def log_style(proxy: model.Proxy, reading: Reading) -> None:

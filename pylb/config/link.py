@@ -24,6 +24,10 @@ TIMEOUTS = """missing timeouts for {}.
    | While not properly invalid, you will certainly encounter various problems
    | with such a configuration. To fix this, please ensure that all following
    | timeouts are set to a non-zero value: 'client', 'connect', 'server'."""
+UNSET_STATE_FILE = (
+    "backend '{}' configured to load server state file from global section 'server-state-file' directive."
+    " Unfortunately, 'server-state-file' is not set!"
+)
 SWITCHING = Checkpoint.FRONTEND_SWITCHING
 INHERITED_RULES = (
     *("tcp_request_connection", "tcp_request_session", "tcp_request_content", "tcp_response_content"),
@@ -91,6 +95,7 @@ def link_proxy(proxy: model.Proxy, reading: Reading) -> None:
     checks.before_names(proxy, reading)
     link_default_backend(proxy, reading)
     link_switch_rules(proxy, reading)
+    checks.buffers(proxy, reading)
     link_server_rules(proxy, reading)
     checks.inspection(proxy, reading)
     compile_formats(proxy, reading)
@@ -343,7 +348,7 @@ def _resolve(server: model.Server) -> bool:
     if "libc" in methods:
         try:
             found = socket.getaddrinfo(server.address.host, None, families.get(server.address.family, socket.AF_UNSPEC), socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):
             found = []
         if found:
             host = str(found[0][4][0])
@@ -360,6 +365,9 @@ def open_state_file(reading: Reading) -> None:
     settings = reading.config.global_
     name = settings.server_state_file
     if name is None:
+        for proxy in reading.config.proxies:
+            if proxy.load_server_state == "global" and proxy.is_backend and not proxy.disabled:
+                reading.report.warning(UNSET_STATE_FILE.format(proxy.name))
         return
     if settings.server_state_base and not name.startswith("/"):
         name = f"{settings.server_state_base}/{name}"

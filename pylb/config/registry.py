@@ -1,7 +1,8 @@
 """Where the words of configuration files are looked up: sections, their keywords, and the words of `bind` and `server` lines.
 
 A keyword's facts: `sections` it may stand in; `face` ("frontend" or "backend") when it only makes sense there: elsewhere it
-warns; `hint` ends that warning; `skip` says it then has no effect; `most` is how many arguments it takes. Each family of
+warns; `hint` ends that warning; `skip` says it then has no effect; `most` is how many arguments it takes; `suggest=False`
+keeps it out of suggestions, as HAProxy does with some. Each family of
 sections has its own table, since `maxconn` of `global` and of a proxy are different words.
 """
 

@@ -23,7 +23,6 @@ NOT_NEGATABLE = (
     "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits,"
     " insecure-fork-wanted and numa-cpu-mapping."
 )
-UNSUGGESTED = ("expose-experimental-directives", "fd-hard-limit", "tune.chksize")  # HAProxy reads them but never proposes them
 NOT_INHERITED = {
     *("name", "kind", "place", "id", "description", "defaults", "acls", "binds", "servers", "switch_rules", "server_rules", "monitor_fail"),
     *("tcp_request_connection", "tcp_request_session", "tcp_request_content", "tcp_response_content", "http_request", "http_response"),
@@ -132,7 +131,7 @@ class Reader:
         word = args.words[0]
         entry = registry.keyword.find(section.kind, word)
         if entry is None:
-            known = (known.name for known in registry.keyword.family(section.kind) if known.name not in UNSUGGESTED)
+            known = (known.name for known in registry.keyword.family(section.kind) if known.facts.get("suggest", True))
             raise BareAlert(section.unknown.format(where=args.where, word=word, kind=section.kind, hint=did_you_mean(word, known)))
         if section.proxy is not None and not applies(section.proxy, args, entry.facts):
             return

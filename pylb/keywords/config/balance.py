@@ -11,6 +11,8 @@ from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.registry import FACES, PROXY, keyword
 from pylb.keywords.config.rules import earlier, enter
+from pylb.sample.types import Phase
+from pylb.sample.validity import Checkpoint
 
 SUPPORTED = "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'uri', 'url_param', 'hdr(name)' and 'rdp-cookie(name)' options."
 SIMPLE = ("roundrobin", "static-rr", "leastconn", "first", "source")
@@ -41,8 +43,7 @@ def _with_arguments(new: model.Balance, args: Args, name: str) -> None:
     elif name == "url_param":
         _url_param(new, args)
     elif name == "hash":
-        args.index = 2
-        new.arguments["expression"] = args.expression().call
+        _hash(new, args)
     elif name.startswith("hdr("):
         _hdr(new, args, name)
     elif name.startswith("random"):
@@ -52,6 +53,24 @@ def _with_arguments(new: model.Balance, args: Args, name: str) -> None:
     else:
         raise Alert(SUPPORTED)
     new.algorithm = name.partition("(")[0]
+
+
+def _hash(new: model.Balance, args: Args) -> None:
+    """``hash <expression>``; HAProxy compiles it when all is read, and complains then."""
+    args.index, args.phase, args.checkpoints = 2, Phase.SERVER, Checkpoint.BACKEND_SERVER_CHOICE
+    text, proxy = args.at(2), args.proxy
+    assert proxy is not None
+    try:
+        new.arguments["expression"] = args.expression().call
+    except NotImplementedYet:
+        raise
+    except Alert as error:
+        complaint = f"{proxy.label} [{proxy.place}]: failed to parse 'balance hash' expression '{text}' in : {error}."
+        args.later(lambda config: _raise(complaint))
+
+
+def _raise(complaint: str) -> None:
+    raise BareAlert(complaint)
 
 
 def _uri(new: model.Balance, args: Args) -> None:

@@ -48,7 +48,7 @@ def _number(name: str, slot: str) -> None:
         args.at_most(1)
         setattr(settings, slot, number)
 
-    keyword(name, sections=GLOBAL, usage="<number>")(limit)
+    keyword(name, sections=GLOBAL, usage="<number>", suggest=name != "fd-hard-limit")(limit)
 
 
 for _name, _slot in (

@@ -232,14 +232,14 @@ def _register(name: str, word: Word) -> None:
         if name.startswith("tune."):
             settings.tune[name] = args.at(1)
 
-    keyword(name, sections=GLOBAL, no_effect=word.reason)(check)
+    keyword(name, sections=GLOBAL, no_effect=word.reason, suggest=word.check is not not_supported)(check)
 
 
 for _name, _word in NO_EFFECT.items():
     _register(_name, _word)
 
 
-@keyword("expose-experimental-directives", sections=GLOBAL, most=0)
+@keyword("expose-experimental-directives", sections=GLOBAL, most=0, suggest=False)
 def expose_experimental_directives(settings: model.Global, args: Args) -> None:
     """Allow words that are not finished."""
     args.reading.experimental = True

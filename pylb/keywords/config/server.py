@@ -17,7 +17,7 @@ from pylb.keywords.config.sections import bad_character
 from pylb.keywords.config.server_tls import Told, complete
 
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
-SUBJECT = ("id", "addr", "agent-addr", "socks4", "port")  # words that concern one server only
+HOST_NAME = re.compile(r"(?=.{1,255}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 NO_DEFAULT = ("id",)
 PROTOCOLS = ("h1", "h2", "fcgi", "none")
 
@@ -88,6 +88,8 @@ def _read(proxy: model.Proxy, args: Args, name: str, text: str, at: int) -> mode
         where = address.parse_address(text, address.SERVER, args.env)
     except Alert as error:
         raise BareAlert(f"[{args.place}] : {who}{error}" + ("" if "range not permitted" in str(error) else "\n"))
+    if where.kind == "name" and not HOST_NAME.fullmatch(where.host):
+        raise BareAlert(f"[{args.place}] : {who}Can't create DNS resolution for server '{name}'")
     one = copy.deepcopy(proxy.default_server) if proxy.default_server else model.Server(name, where, args.place)
     one.name, one.address, one.place, one.text = name, where, args.place, text
     _words(one, args, at, who)

@@ -39,14 +39,14 @@ NOT_YET_GLOBAL = (
 )
 
 
-def _refuse(name: str, text: str, sections: tuple[str, ...] = PROXY, bare: bool = False) -> None:
+def _refuse(name: str, text: str, bare: bool = False, suggest: bool = False) -> None:
     """Register a word that only has a complaint; ``bare`` ones lack the blank before the colon."""
 
     def refuse(owner: model.Global | model.Proxy, args: Args) -> None:
         """A word of old releases."""
         raise BareAlert(f"{args.where}: {text}") if bare else Alert(text)
 
-    keyword(name, sections=sections)(refuse)
+    keyword(name, sections=PROXY, suggest=suggest)(refuse)
 
 
 def _not_yet(name: str, sections: tuple[str, ...]) -> None:
@@ -61,7 +61,7 @@ for _name, _instead in REPLACED.items():
     _refuse(_name, f"The '{_name}' directive is not supported anymore since HAProxy 2.1. Use {_instead}")
 _refuse("redispatch", "keyword 'redispatch' directive is not supported anymore since HAProxy 2.1. Use 'option redispatch'.")
 _refuse("grace", "the 'grace' keyword is not supported any more since HAProxy version 2.5.", bare=True)
-_refuse("appsession", "'appsession' is not supported anymore since HAProxy 1.6.")
+_refuse("appsession", "'appsession' is not supported anymore since HAProxy 1.6.", suggest=True)
 for _name in NOT_YET_PROXY:
     _not_yet(_name, PROXY)
 for _name in NOT_YET_GLOBAL:
