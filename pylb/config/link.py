@@ -400,10 +400,10 @@ def full_connections(proxy: model.Proxy, config: model.Config) -> int:
 
 
 def leads_to(frontend: model.Proxy, backend: model.Proxy) -> bool:
-    """Can requests of `frontend` come to `backend`?"""
+    """Can requests of `frontend` come to `backend`? HAProxy leaves out names that are only known at run time."""
     if frontend is backend or frontend.default_backend == backend.name:
         return True
-    return any(rule.dynamic or rule.target == backend.name for rule in frontend.switch_rules)
+    return any(not rule.dynamic and rule.target == backend.name for rule in frontend.switch_rules)
 
 
 def has_listener(config: model.Config) -> bool:

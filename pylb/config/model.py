@@ -58,7 +58,7 @@ class LogTarget:
     level: int = 7
     minimum_level: int = 0
     length: int = 1024
-    format: str = "rfc3164"  # local rfc3164 rfc5424 priority short timed iso raw
+    format: str = "local"  # local rfc3164 rfc5424 priority short timed iso raw
     sample: tuple[tuple[tuple[int, int], ...], int] | None = None
     place: Place | None = None
 

@@ -28,6 +28,7 @@ def presetenv(settings: model.Global, args: Args) -> None:
 def _set_variable(settings: model.Global, args: Args, word: str, overwrite: bool) -> None:
     if not args.at(2):
         raise BareAlert(f"{args.where}: '{word}' expects a name and a value.")
+    args.at_most(3)
     if overwrite or args.at(1) not in args.env:
         args.env[args.at(1)] = settings.setenv[args.at(1)] = args.at(2)
 

@@ -35,7 +35,7 @@ def _socket(settings: model.Global, args: Args) -> None:
     try:
         where = address.parse_address(text, address.BIND, args.env)
     except Alert as error:
-        raise Alert(f"'stats socket' : {error}\n")
+        raise Alert(f"{args.where} : 'stats socket' : {error}\n")
     listener = model.Bind(where, args.place, text)
     args.index = 3
     read_words([listener], args, "'stats socket'", "{} : '{}'")

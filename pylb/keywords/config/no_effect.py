@@ -20,8 +20,8 @@ GLOBAL = ("global",)
 Check = Callable[[str, Args], None]
 NOISE = "pollers, threads and processors are uvloop's and the kernel's business"
 MEMORY = "memory is Python's to manage"
-CPU_RANGE = re.compile(r"\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*")
-PROCESS_RANGE = re.compile(r"(?:auto:)?(?:all|odd|even|\d+(?:-\d*)?)(?:/(?:all|odd|even|\d+(?:-\d*)?))?")
+CPU_RANGE = re.compile(r"\d+(?:-\d*)?(?:,\d+(?:-\d*)?)*")
+THREADS = re.compile(r"all|odd|even|\d+(?:-\d*)?")
 CPU_MAP = (
     "cpu-map expects a process number  ('all', 'odd', 'even', a number from 1 to 64 or a range),"
     "  followed by a list of CPU ranges with numbers from 0 to 63."
@@ -87,6 +87,18 @@ def timeout(text: str, args: Args) -> None:
         raise Alert(f"{args.words[0]}: invalid timeout")
 
 
+def lua_number(text: str, args: Args) -> None:
+    """A number."""
+    if not text.isdigit():
+        raise Alert(f"{args.words[0]}: invalid number")
+
+
+def lua_memory(text: str, args: Args) -> None:
+    """A number of megabytes."""
+    if not text:
+        raise Alert(f"'{args.words[0]}' expects an integer argument (Lua memory size in MB).")
+
+
 def lifetime(text: str, args: Args) -> None:
     """A delay in seconds."""
     if not text:
@@ -116,11 +128,31 @@ def cpu_map(text: str, args: Args) -> None:
     """Threads and processors."""
     if not text or not args.at(2):
         raise Alert(CPU_MAP)
-    if not PROCESS_RANGE.fullmatch(text):
-        raise Alert(f"cpu-map : '{text}' is not a valid number/range.")
+    for part in text.removeprefix("auto:").split("/"):
+        if not THREADS.fullmatch(part):
+            raise Alert(f"cpu-map : '{part}' is not a valid number/range.")
     for cpus in args.words[2:]:
         if not CPU_RANGE.fullmatch(cpus):
             raise Alert(f"cpu-map : '{cpus}' is not a CPU range.")
+    if text.startswith("auto:") and _thread_count(text[5:]) != sum(_size(cpus, 63) for cpus in args.words[2:]):
+        raise Alert("cpu-map : PROC/THREAD range and CPU sets must have the same size to be automatically bound")
+
+
+def _thread_count(text: str) -> int:
+    """How many threads ``1/1-4`` means."""
+    groups, _, members = text.partition("/")
+    return _size(members or "1", 64) if _size(groups, 64) == 1 else _size(groups, 64)
+
+
+def _size(ranges: str, last: int) -> int:
+    """How many numbers are in ``all``, ``odd``, ``1-4,7``."""
+    if ranges in ("all", "odd", "even"):
+        return 64 if ranges == "all" else 32
+    count = 0
+    for part in ranges.split(","):
+        low, dash, high = part.partition("-")
+        count += int(high or last) - int(low) + 1 if dash else 1
+    return count
 
 
 def capture_buffer(text: str, args: Args) -> None:
@@ -188,7 +220,7 @@ NO_EFFECT: dict[str, Word] = {
     "tune.comp.maxlevel": Word(within(1, 9, "expects a numeric value between 1 and 9"), "there is no compression yet"),
     "tune.buffers.limit": Word(integer, MEMORY),
     "tune.buffers.reserve": Word(integer, MEMORY),
-    "tune.fail-alloc": Word(integer, MEMORY),
+    "tune.fail-alloc": Word(nothing, MEMORY),
     "tune.pattern.cache-size": Word(lambda text, args: within(0, LIMIT, POSITIVE)(text or "-1", args), "patterns are indexed, not cached"),
     "tune.fd.edge-triggered": Word(experimental, NOISE),
     "tune.idle-pool.shared": Word(on_off(), "one process has one pool"),
@@ -197,8 +229,8 @@ NO_EFFECT: dict[str, Word] = {
     "tune.pool-low-fd-ratio": Word(lambda text, args: _ratio(text, args), "idle connections end by age, not by descriptors"),
     "tune.pool-high-fd-ratio": Word(lambda text, args: _ratio(text, args), "idle connections end by age, not by descriptors"),
     "tune.peers.max-updates-at-once": Word(within(1, LIMIT, "expects an integer argument greater than 0."), "there are no peers yet"),
-    "tune.lua.forced-yield": Word(nothing, "there is no Lua"),
-    "tune.lua.maxmem": Word(nothing, "there is no Lua"),
+    "tune.lua.forced-yield": Word(lua_number, "there is no Lua"),
+    "tune.lua.maxmem": Word(lua_memory, "there is no Lua"),
     "tune.lua.service-timeout": Word(timeout, "there is no Lua"),
     "tune.lua.session-timeout": Word(timeout, "there is no Lua"),
     "tune.lua.task-timeout": Word(timeout, "there is no Lua"),
@@ -227,8 +259,8 @@ def _ratio(text: str, args: Args) -> None:
 def _register(name: str, word: Word) -> None:
     def check(settings: model.Global, args: Args) -> None:
         """A word without effect here; see the table of reasons."""
-        word.check(args.at(1), args)
         args.at_most(word.most)
+        word.check(args.at(1), args)
         if name.startswith("tune."):
             settings.tune[name] = args.at(1)
 
@@ -245,13 +277,13 @@ def expose_experimental_directives(settings: model.Global, args: Args) -> None:
     args.reading.experimental = True
 
 
-def _size(name: str, slot: str, check: Check) -> None:
+def _sized(name: str, slot: str, check: Check) -> None:
     """Register a `tune.*` word that does have an effect."""
 
     def tune(settings: model.Global, args: Args) -> None:
         """A size of the process."""
-        check(args.at(1), args)
         args.at_most(1)
+        check(args.at(1), args)
         setattr(settings, slot, leading_integer(args.at(1)))
         settings.tune[name] = args.at(1)
 
@@ -287,10 +319,10 @@ def _idle_timer(text: str, args: Args) -> None:
         raise Alert(complaint)
 
 
-_size("tune.bufsize", "bufsize", _positive)
-_size("tune.maxrewrite", "maxrewrite", integer)
-_size("tune.http.maxhdr", "max_headers", _header_count)
-_size("tune.http.logurilen", "http_logurilen", integer)
-_size("tune.http.cookielen", "cookie_maxlen", integer)
-_size("tune.idletimer", "max_idletimer", _idle_timer)
-_size("tune.ssl.default-dh-param", "default_dh_param", _dh_size)
+_sized("tune.bufsize", "bufsize", _positive)
+_sized("tune.maxrewrite", "maxrewrite", integer)
+_sized("tune.http.maxhdr", "max_headers", _header_count)
+_sized("tune.http.logurilen", "http_logurilen", integer)
+_sized("tune.http.cookielen", "cookie_maxlen", integer)
+_sized("tune.idletimer", "max_idletimer", _idle_timer)
+_sized("tune.ssl.default-dh-param", "default_dh_param", _dh_size)
