@@ -111,6 +111,7 @@ class ConnectOptions:
     user_timeout: int | None = None  # milliseconds
     mark: int | None = None
     tos: int | None = None
+    quick_ack: bool = True  # False: the handshake's ACK waits for the first data, or never leaves when a reset comes first
 
 
 LISTEN = ListenOptions()

@@ -195,6 +195,8 @@ def _prepare_outgoing(sock: socket.socket, v6: bool, options: ConnectOptions, po
     tcp = socket.IPPROTO_TCP
     if options.nodelay:
         sock.setsockopt(tcp, socket.TCP_NODELAY, 1)
+    if not options.quick_ack:
+        sock.setsockopt(tcp, socket.TCP_QUICKACK, 0)
     if options.keepalive is not None:
         enable_keepalive(sock, options.keepalive)
     if options.mss:

@@ -9,6 +9,7 @@ Pure: results come in, Transitions go out; timers belong to the checks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -75,8 +76,13 @@ class Result:
         if STATUSES[self.status][0] >= FIRST_WITH_CODE:
             words += f", code: {self.code}"
         if self.text:
-            words += f', info: "{self.text}"'
+            words += f', info: "{shown(self.text)}"'
         return words if self.ms < 0 else f"{words}, check duration: {self.ms}ms"
+
+
+def shown(text: str) -> str:
+    """A server's words in a log line: controls, quotes, angle brackets and what is not ASCII as <XX>."""
+    return "".join(character if " " <= character <= "~" and character not in '"<>' else f"<{ord(character) & 0xFF:02X}>" for character in text)
 
 
 class Health:
@@ -93,6 +99,7 @@ class Health:
         self.running = False  # a check is under way
         self.health = rise
         self.last = Result("INI")
+        self.hasten: Callable[[], None] | None = None  # have the next check made sooner; set by who makes the checks
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.server.name} {self.health} of {self.rise}+{self.fall} {self.last.status})"
@@ -104,7 +111,7 @@ class Health:
 
     @property
     def code(self) -> int:
-        return self.last.code
+        return self.last.code & 0xFFFFFFFF
 
     @property
     def duration(self) -> int:
@@ -132,9 +139,12 @@ class Health:
         return f"{self.health}/{self.rise} DOWN"
 
     # -- what happens
-    def report(self, result: Result, now: float) -> Transition | None:
-        """A check ended: count it, and change the server's state if that makes a difference."""
+    def report(self, result: Result, now: float, before: Result | None = None) -> Transition | None:
+        """A check ended: count it, and change the server's state if that makes a difference. `before` is a result on the way that counts too."""
         transition = Transition(self.server)
+        if before is not None:
+            before.ms = result.ms
+            self.count(before, transition)
         self.count(result, transition)
         if result.outcome == PASSED:
             self.server.check_passed(self, now, transition)
@@ -188,7 +198,7 @@ class Health:
 
     # -- observed traffic (`observe`, `error-limit`, `on-error`)
     def observed(self, error: str | None, now: float) -> Transition | None:
-        """Traffic went well (None) or badly; `error-limit` bad ones in a row do what `on-error` says. True fastinter is the check's business."""
+        """Traffic went well (None) or badly; `error-limit` bad ones in a row do what `on-error` says. Any of them hastens the next check."""
         server = self.server
         if error is None:
             server.errors_in_row = 0
@@ -198,6 +208,8 @@ class Health:
         if server.errors_in_row < settings.error_limit or server.in_maintenance or not self.enabled:
             return None
         server.errors_in_row, count = 0, server.errors_in_row
+        if self.hasten is not None:
+            self.hasten()
         server.counters.hanafail += 1
         transition = Transition(server)
         if settings.on_error == "sudden-death":

@@ -1,9 +1,9 @@
-"""Health checks: one loop per server that connects, asks, judges, and reports to the server's health machine (configuration.txt 5.2).
+"""Health checks and agent checks: one loop per checked server that asks, reports to the health machine, and waits (configuration.txt 5.2).
 
-Timing: the first checks of all servers are spread over the shortest interval; then each waits `inter` (`downinter` while the server is
-down, `fastinter` while it is neither fully up nor fully down) from the end of one check to the start of the next. A check connects
-within `timeout connect` and reads within `timeout check` where that is set, else all of it must fit into the interval.
-A check that ends closes its connection with RST, so that servers keep no TIME_WAIT.
+Timing: first checks are spread over an interval, by the checker's place among all of the configuration; it is the shortest interval of at
+least a second, or the checker's own where that is longer, at most `max-spread-checks`. From then on each waits from the end of one check to
+the start of the next: `inter` while the server is fully up, `downinter` while it is fully down, `fastinter` in between, each varied by
+`spread-checks` percent. A paused or disabled checker looks again after every `inter`. Errors in observed traffic may hasten the next check.
 """
 
 from __future__ import annotations
@@ -11,81 +11,133 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pylb.base.timers import NEVER
-from pylb.proxy.health import Result
-from pylb.tasks.check_connection import CheckConnection, CheckFailed
-from pylb.tasks.check_steps import steps_for
+from pylb.proxy.health import Health, Result
+from pylb.proxy.states import State
+from pylb.tasks.check_attempt import Attempt
+from pylb.tasks.check_plan import agent_rules, rules_for
+from pylb.tasks.external import ExternalCheck
 
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
     from pylb.proxy.server import Server
 
-SHORTEST_SPREAD = 1.0  # seconds: intervals below this do not shrink the spread of the first checks
+SHORT: Final = 1.0  # seconds: shorter intervals do not shorten the spread of others
+AGENT_INTER: Final = 2000
 
 
 class Checker:
-    """The health check of one server."""
+    """The health check or the agent check of one server."""
 
-    def __init__(self, server: Server) -> None:
-        self.server, self.settings = server, server.settings.check
+    def __init__(self, server: Server, health: Health) -> None:
+        self.server, self.health = server, health
         self.process = server.backend.process
-        self.steps = steps_for(server)
+        self.external = ExternalCheck(server) if not health.is_agent and server.backend.settings.health_check.kind == "external" else None
+        if self.external is None:
+            self.rules = agent_rules(server) if health.is_agent else rules_for(server)
+        self.due = 0.0  # when the next check starts
+        self._waiter: asyncio.Future[None] | None = None
+        if not health.is_agent:
+            health.hasten = self.hasten
+
+    @property
+    def inter(self) -> float:
+        """The plain interval, in seconds: also what a check may take."""
+        settings = self.server.settings
+        return ((settings.agent.inter or AGENT_INTER) if self.health.is_agent else settings.check.inter) / 1000
 
     def interval(self) -> float:
-        """Seconds until the next check, by how the server is."""
-        settings, health = self.settings, self.server.check
-        if health.health >= health.rise + health.fall - 1:
-            chosen = settings.inter
-        elif health.health:
-            chosen = settings.fastinter or settings.inter
-        else:
-            chosen = settings.downinter or settings.inter
-        spread = self.process.config.global_.spread_checks
-        jitter = (2 * random.random() - 1) * spread / 100 if spread else 0.0
-        return chosen / 1000 * (1 + jitter)
+        """Seconds between two checks, by how the server is."""
+        health, settings = self.health, self.server.settings.check
+        if health.is_agent or health.health >= health.rise + health.fall - 1:
+            return self.inter
+        if not health.health and self.server.state is State.STOPPED:
+            return settings.downinter / 1000 if settings.downinter else self.inter
+        return settings.fastinter / 1000 if settings.fastinter else self.inter
 
     async def run(self, delay: float) -> None:
         """Check for ever, the first time after `delay` seconds."""
-        await asyncio.sleep(delay)
-        health = self.server.check
-        while True:
-            if health.enabled and not health.paused:
-                health.running = True
-                result = await self.attempt()
-                health.running = False
-                if health.enabled and not health.paused:
-                    health.report(result, self.process.clock.now())
-            await asyncio.sleep(self.interval())
-
-    async def attempt(self) -> Result:
-        """One check."""
         clock = self.process.clock
-        began = clock.now()
-        connection = CheckConnection(self.server)
-        backend = self.server.backend
-        whole = self.interval()
-        own = backend.timeout_check
+        self.due = clock.now() + delay
+        while True:
+            await self.rest()
+            if not self.wanted():
+                self.due = clock.now() + self.inter
+                continue
+            await self.once()
+            interval = self.interval()
+            spread = self.process.config.global_.spread_checks
+            if spread:
+                interval *= 1 + (2 * random.random() - 1) * spread / 100
+            self.due = clock.now() + interval
+
+    async def once(self) -> None:
+        """One check and what comes of it."""
+        health = self.health
+        health.running = True
         try:
-            await connection.open(whole if own == NEVER else min(backend.timeout_connect, whole))
-            left = whole - (clock.now() - began) if own == NEVER else own
-            status, code, text = await self.steps(connection, max(0.001, left))
-        except CheckFailed as failed:
-            status, code, text = failed.status, failed.code, failed.text
+            result, noted = await self.ask()
         finally:
-            connection.close()
-        return Result(status, code, int((clock.now() - began) * 1000), text)
+            health.running = False
+        if self.wanted() or health.is_agent:
+            health.report(result, self.process.clock.now(), noted)
+
+    async def ask(self) -> tuple[Result, Result | None]:
+        """The result of a check, and one that counts before it."""
+        if self.external is not None:
+            return await self.external.run(self.inter), None
+        attempt = Attempt(self.server, self.rules, self.inter)
+        return await attempt.run(), attempt.noted
+
+    def wanted(self) -> bool:
+        """Is there anything to check now?"""
+        return self.health.enabled and not self.health.paused and not self.server.backend.stopped
+
+    async def rest(self) -> None:
+        """Wait until `due`, which may move while we wait."""
+        loop = self.process.loop
+        while (left := self.due - loop.time()) > 0:
+            self._waiter = loop.create_future()
+            timer = loop.call_later(left, self._wake)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def hasten(self) -> None:
+        """Traffic went wrong: check within `fastinter`, where there is one."""
+        fastinter = self.server.settings.check.fastinter
+        sooner = self.process.clock.now() + (fastinter or 0) / 1000
+        if fastinter and sooner < self.due:
+            self.due = sooner
+            self._wake()
 
 
 def start_checks(process: Process) -> Callable[[], None]:
     """Begin the checks of all servers; the function returned ends them."""
-    servers = [server for backend in process.backends.values() if not backend.stopped for server in backend.servers if server.check.configured]
-    shortest = max(SHORTEST_SPREAD, min((server.settings.check.inter / 1000 for server in servers), default=SHORTEST_SPREAD))
-    tasks = [process.loop.create_task(Checker(server).run(shortest * position / len(servers))) for position, server in enumerate(servers)]
+    checkers = [
+        Checker(server, health)
+        for backend in process.backends.values()
+        for server in backend.servers
+        for health in (server.check, server.agent)
+        if health.configured
+    ]
+    common = min((interval for checker in checkers if (interval := checker.interval()) >= SHORT), default=0.0)
+    longest = process.config.global_.max_spread_checks / 1000 if process.config.global_.max_spread_checks else float("inf")
+    tasks = [
+        process.loop.create_task(checker.run(min(longest, max(common, checker.interval())) * place / len(checkers)))
+        for place, checker in enumerate(checkers)
+    ]
 
     def stop() -> None:
         for task in tasks:
             task.cancel()
 
     return stop
+

@@ -1,81 +1,88 @@
-"""The connection of one health check: TCP, then TLS where the check wants it, then bytes both ways with a deadline."""
+"""The connection of a health check: TCP, a PROXY header, TLS, then bytes both ways; every wait ends at a moment in time.
+
+HAProxy ends these connections with RST, so that neither side keeps a TIME_WAIT, unless a `connect` step says `linger`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from pylb.base.net import Connecting
+from pylb.base.net import Connecting, ConnectOptions, Endpoint
+from pylb.base.timers import EARLY
 from pylb.stream.tls_layer import TlsLayer
 from pylb.wire.tls import Tls
 from pylb.wire.tls_context import TlsContext
 
 if TYPE_CHECKING:
-    from pylb.proxy.server import Server
+    from pylb.proxy.process import Process
+
+PROXY_V2_LOCAL = b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
 
 
 class CheckFailed(Exception):
-    """The check's verdict is already known: a status of the health machine, a code, and the words for the log."""
+    """The check's verdict is already known: a status of the health machine, the words for the log, and a code."""
 
     def __init__(self, status: str, text: str = "", code: int = 0) -> None:
         super().__init__(status, text)
         self.status, self.text, self.code = status, text, code
 
 
-class CheckConnection(asyncio.Protocol):
-    """One attempt's connection. Every wait has its own limit; what went wrong is a CheckFailed."""
+class CheckBroken(CheckFailed):
+    """The connection failed, or the time was up: `tcp-check` says at which step."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.process = server.backend.process
-        self.transport: asyncio.Transport | None = None
+
+class CheckConnection(asyncio.Protocol):
+    """One connection. What goes wrong is a CheckBroken."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.transport: asyncio.Transport | None = None  # where plain bytes go: `wire`, or TLS over it
         self.wire: asyncio.Transport | None = None
-        self.received = b""
+        self.received = bytearray()
         self.at_eof = False
-        self.lost: Exception | None = None
-        self._changed = asyncio.Event()
+        self.error = ""  # why the connection broke, in the system's words
+        self.secure = False
+        self._layer: TlsLayer | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._connecting: Connecting | None = None
-        self._failure: CheckFailed | None = None
+        self._failure: CheckBroken | None = None
 
     # -- opening
-    async def open(self, seconds: float) -> None:
-        """Connect and, where wanted, do the TLS handshake."""
-        settings = self.server.settings.check
-        address = settings.address or self.server.address
-        port = settings.port or (settings.address.port if settings.address is not None and settings.address.port else self.server.address.port)
-        if address.is_ip:
-            address = address.with_port(port)
-        clock = self.process.clock
-        ends_at = clock.now() + seconds
-        self._connecting = self.process.net.connect(address.endpoint(), lambda: self, self._refused)
-        await self._until(lambda: self.wire is not None, ends_at - clock.now(), "L4TOUT")
-        if settings.tls is not None:
-            await self._handshake(ends_at - clock.now())
+    async def open(self, endpoint: Endpoint, options: ConnectOptions, ends_at: float, proxy: str | None = None) -> None:
+        """Connect, and send a PROXY header (`v1` or `v2`) first where one is wanted."""
+        self._connecting = self.process.net.connect(endpoint, lambda: self, self._refused, options)
+        if not await self.wait(lambda: self.wire is not None, ends_at):
+            raise CheckBroken("L4TOUT")
+        if proxy is not None:
+            assert self.wire is not None
+            self.wire.write(PROXY_V2_LOCAL if proxy.startswith("v2") else proxy_v1(self.wire))
 
-    async def _handshake(self, seconds: float) -> None:
-        check = self.server.settings.check
-        assert check.tls is not None and self.process.config.certificates is not None and self.wire is not None
-        context = TlsContext.for_server(check.tls, self.process.config.certificates)
+    async def handshake(self, context: TlsContext, sni: str | None, alpn: list[str] | None, ends_at: float) -> None:
+        """Put TLS on the connection."""
+        assert self.wire is not None
         self.transport = None
-        layer = TlsLayer(Tls.client(context, sni=check.sni, alpn=list(check.alpn) or None), self.wire, self._secured, self._insecure)
+        layer = self._layer = TlsLayer(Tls.client(context, sni=sni, alpn=alpn), self.wire, self._secured, self._insecure)
         layer.set_protocol(self)
-        self._layer = layer
         self.wire.set_protocol(layer)
         layer.start()
-        await self._until(lambda: self.transport is not None, seconds, "L6TOUT")
+        if not await self.wait(lambda: self.transport is not None, ends_at):
+            raise CheckBroken("L6TOUT")
+        self.secure = True
 
     def _refused(self, error: OSError) -> None:
-        self._failure = CheckFailed("L4CON", os.strerror(error.errno) if error.errno else str(error))
-        self._changed.set()
+        self._failure = CheckBroken("L4CON", os.strerror(error.errno) if error.errno else str(error))
+        self._wake()
 
     def _secured(self) -> None:
         self.transport = self._layer
-        self._changed.set()
+        self._wake()
 
     def _insecure(self, why: str) -> None:
-        self._failure = CheckFailed("L6RSP", why)
-        self._changed.set()
+        self._failure = CheckBroken("L6RSP", why)
+        self._wake()
 
     # -- talking
     def send(self, data: bytes) -> None:
@@ -83,48 +90,70 @@ class CheckConnection(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
-    async def more(self, seconds: float) -> bool:
-        """Wait for further bytes; False when there will be none. Raises CheckFailed L7TOUT."""
+    async def more(self, ends_at: float) -> bool:
+        """Wait for further bytes or the end of the connection; False when the time is up."""
         have = len(self.received)
-        await self._until(lambda: len(self.received) > have or self.at_eof or self.lost is not None, seconds, "L7TOUT")
-        return len(self.received) > have
+        return await self.wait(lambda: len(self.received) > have or self.at_eof or bool(self.error), ends_at)
 
-    async def _until(self, ready: object, seconds: float, status: str) -> None:
-        """Wait until `ready()` holds; CheckFailed with `status` when it takes too long."""
-        assert callable(ready)
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                while not ready():
-                    if self._failure is not None:
-                        raise self._failure
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise CheckFailed(status) from None
+    async def wait(self, ready: Callable[[], bool], ends_at: float) -> bool:
+        """Wait until `ready()` holds; False when it does not in time."""
+        loop = self.process.loop
+        while not ready():
+            if self._failure is not None:
+                raise self._failure
+            if loop.time() >= ends_at - EARLY:
+                return False
+            waiter = self._waiter = loop.create_future()
+            timer = loop.call_at(ends_at, self._wake)
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                timer.cancel()
+        return True
 
-    def close(self) -> None:
-        """End the connection with RST."""
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def close(self, *, linger: bool = False) -> None:
+        """End the connection: with RST, or with FIN (`linger`, after which TLS says goodbye too)."""
         if self.wire is None:
             if self._connecting is not None:
                 self._connecting.cancel()
         elif not self.wire.is_closing():
-            self.process.net.abort_with_reset(self.wire)
+            if linger:
+                (self.transport or self.wire).close()
+            else:
+                self.process.net.abort_with_reset(self.wire)
 
     # -- the protocol
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.wire = self.transport = cast(asyncio.Transport, transport)
-        self._changed.set()
+        self._wake()
 
     def data_received(self, data: bytes) -> None:
         self.received += data
-        self._changed.set()
+        self._wake()
 
     def eof_received(self) -> bool:
         self.at_eof = True
-        self._changed.set()
+        self._wake()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = exc or ConnectionError("closed")
-        self.at_eof = self.at_eof or exc is None
-        self._changed.set()
+        number = getattr(exc, "errno", None)
+        if exc is not None:
+            self.error = os.strerror(number) if number else str(exc)
+        self.at_eof = True
+        self._wake()
+
+
+def proxy_v1(transport: asyncio.Transport) -> bytes:
+    """The PROXY line of our own connection."""
+    source, destination = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+    if not isinstance(source, tuple) or not isinstance(destination, tuple):
+        return b"PROXY UNKNOWN\r\n"
+    family = "TCP6" if ":" in source[0] else "TCP4"
+    return f"PROXY {family} {source[0]} {destination[0]} {source[1]} {destination[1]}\r\n".encode()
