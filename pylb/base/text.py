@@ -5,6 +5,7 @@ Bytes that came from the network are held as latin-1 text, one character per byt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -32,9 +33,12 @@ def log_header(text: str) -> str:
     return text.translate(LOG_HEADER_UNSAFE)
 
 
+LOG_URI_SAFE = re.compile(r"[ !$-~]*+").fullmatch
+
+
 def log_uri(text: str) -> str:
     """A request line or URI in the log: control bytes, bytes above 126, ``"`` and ``#`` become ``#XX``."""
-    return text.translate(LOG_URI_UNSAFE)
+    return text if LOG_URI_SAFE(text) else text.translate(LOG_URI_UNSAFE)
 
 
 def log_safe(text: str) -> str:

@@ -2,6 +2,8 @@
 
 Each is a function of the stream that gives text. `text=True`: quotes and escapes apply; `missing=True`: it may be empty, which
 logs show as ``-``; `hexadecimal`: the form of the ``+X`` flag; `http=True`: for HTTP proxies only; `parts`: a list of texts.
+The aliases of the usual formats also stand in INLINE, as what goes between the braces of an f-string: a log line is then one
+expression instead of thirty calls. Both say the same; a test holds them to it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 
 from pylb.base.clock import log_date, log_date_gmt, log_date_local
 from pylb.base.text import log_header, log_uri
-from pylb.sample.registry import variable
+from pylb.sample.registry import inline, variable
 
 
 def _hex_address(host: str) -> str:
@@ -524,3 +526,32 @@ def tls_version(stream: Any) -> str | None:
     facts = getattr(tls, "facts", None)
     version: str | None = facts.version if facts is not None else None
     return version
+
+
+# alias -> the same as source text, with the stream called s
+INLINE = {
+    'ci': "{s.session.source[0] or 'unix'}",
+    'cp': '{s.session.source[1] if s.session.source[0] else s.session.listener.id}',
+    'ft': "{s.frontend.name if s.session.listener.tls is None else s.frontend.name + '~'}",
+    'b': '{(s.backend or s.frontend).name}',
+    's': '{s.server.name if s.server is not None else server_name(s)}',
+    'ac': '{s.process.connections}',
+    'fc': '{s.frontend.counters.scur}',
+    'bc': '{s.backend.counters.scur if s.backend is not None else 0}',
+    'sc': '{s.server.counters.scur if s.server is not None else 0}',
+    'rc': "{'+' if s.redispatched else ''}{s.retried}",
+    'sq': '{s.queue_ahead[0]}',
+    'bq': '{s.queue_ahead[1]}',
+    'B': "{'+' if s.frontend.log_asap else ''}{s.bytes_out}",
+    'ST': '{s.status}',
+    'ts': '{s.termination}',
+    'tsc': '{s.termination}{s.cookie_state}',
+    'TR': '{s.time_request - max(0, int((s.request_began - s.idle_from) * 1000)) if s.time_request >= 0 else -1}',
+    'Tw': '{(s.time_queue - s.time_request if s.time_request >= 0 else s.time_queue) if s.time_queue >= 0 else -1}',
+    'Tc': '{s.time_connect - s.time_queue if s.time_connect >= 0 else -1}',
+    'Tr': '{s.time_data - s.time_connect if s.time_data >= 0 else -1}',
+    'Ta': "{'+' if s.frontend.log_asap else ''}{s.time_close - max(0, int((s.request_began - s.idle_from) * 1000))}",
+    'tr': '{log_date(s.process.clock.wall_at(s.request_began))}',
+}
+for _name, _source in INLINE.items():
+    inline[_name] = (_source, {"log_date": log_date, "server_name": server_name})

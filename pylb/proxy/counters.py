@@ -223,6 +223,19 @@ class TrafficCounters(ModuleCounters):
         return self.req_tot if http else self.lbtot
 
 
+Times = tuple[int, int, int, int, int]  # queue, connect, response, total in milliseconds; how many streams there had been
+
+
+def fold_times(counters: TrafficCounters, times: list[Times]) -> None:
+    """Take the times of finished streams into the averages: they are collected first, since only readers of statistics need them."""
+    for queue, connect, response, total, samples in times:
+        counters.qtime.add(queue, samples)
+        counters.ctime.add(connect, samples)
+        counters.rtime.add(response, samples)
+        counters.ttime.add(total, samples)
+    times.clear()
+
+
 @dataclass(slots=True)
 class ServerCounters(TrafficCounters):
     """Of one server; connections of its pool by how they may be reused."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER
 from pylb.config import model
-from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters
+from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters, Times, fold_times
 from pylb.proxy.errors import ErrorCapture
 from pylb.proxy.queue import Queue
 from pylb.wire.h1 import Limits
@@ -57,11 +57,13 @@ class Face:
         self.http_response = tuple(settings.http_response)
         self.http_after_response = tuple(settings.http_after_response)
         self.redirects = tuple(settings.redirects)
+        self.has_response_rules = bool(self.http_response or self.http_after_response or settings.response_captures)
         self.tcp_request_content = tuple(settings.tcp_request_content)
         self.tcp_response_content = tuple(settings.tcp_response_content)
         self.inspect_delay = seconds(settings.inspect_delay, 0.0)
         self.response_inspect_delay = seconds(settings.tcp_response_inspect_delay, 0.0)
         self.statistics = settings.statistics
+        self.has_request_rules = bool(self.http_request or self.tcp_request_content or self.redirects or self.statistics is not None)
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto
         self.error_files = settings.error_files
@@ -145,8 +147,10 @@ class Frontend(Face):
 
     @property
     def state_text(self) -> str:
-        """As `show stat` says it: OPEN, STOP; a frontend all of whose listeners are full or paused is still OPEN."""
-        return "STOP" if self.stopped else "OPEN"
+        """As `show stat` says it: OPEN, STOP, PAUSED by command or signal; a frontend all of whose listeners are full is still OPEN."""
+        if self.stopped:
+            return "STOP"
+        return "PAUSED" if self.listeners and all(listener.paused_by_hand for listener in self.listeners) else "OPEN"
 
 
 class Backend(Face):
@@ -155,11 +159,13 @@ class Backend(Face):
     def __init__(self, process: Process, settings: model.Proxy) -> None:
         super().__init__(process, settings)
         self.counters = BackendCounters()
+        self.times: list[Times] = []  # of finished streams, not in the averages yet
         self.servers: list[Server] = []
         self.servers_by_name: dict[str, Server] = {}
         self.balancer: Any = None  # set when the servers exist
         self.queue = Queue()
         self.server_rules = tuple(settings.server_rules)
+        self.name_header = settings.http_send_name_header.lower() if settings.http_send_name_header is not None else None
         self.last_change = process.clock.now()
         self.down_time = 0.0
         self.retries = settings.retries
@@ -177,6 +183,10 @@ class Backend(Face):
 
     def __repr__(self) -> str:
         return f"Backend({self.name!r} {self.balancer and self.balancer.active} of {len(self.servers)} q{len(self.queue)})"
+
+    def fold_times(self) -> None:
+        """Bring the time averages up to date."""
+        fold_times(self.counters, self.times)
 
     @property
     def state_text(self) -> str:

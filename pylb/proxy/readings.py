@@ -203,7 +203,7 @@ TRAFFIC: Final[dict[str, Reading]] = {
 SPECIAL: Final[dict[str, dict[str, Reading]]] = {
     "F": {
         **RATES,
-        "slim": lambda frontend, view: int(frontend.maxconn or frontend.process.maxconn),
+        "slim": lambda frontend, view: int(frontend.maxconn or frontend.process.config.global_.maxconn or frontend.process.maxconn),
         "status": lambda frontend, view: frontend.state_text,
         "rate_lim": lambda frontend, view: int(frontend.rate_limit_sessions),
         "req_rate": rate("req_rate"),
@@ -298,9 +298,11 @@ def listener_rows(frontend: Frontend, view: View) -> Iterable[Row]:
 
 def server_row(server: Server, view: View) -> Row:
     """The line of one server."""
+    server.fold_times()
     return read_row("S", server, server.backend, server.name, server.id, view)
 
 
 def backend_row(backend: Backend, view: View) -> Row:
     """The BACKEND line."""
+    backend.fold_times()
     return read_row("B", backend, backend, "BACKEND", 0, view)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.base.order import Entry
 from pylb.proxy import weights
 from pylb.proxy.balance import make_balancer
-from pylb.proxy.counters import ServerCounters
+from pylb.proxy.counters import ServerCounters, Times, fold_times
 from pylb.proxy.health import INVALID_RESPONSE, UNSUCCESSFUL_CONNECTION, WRONG_RESPONSE, Agent, Health
 from pylb.proxy.pool import Pool
 from pylb.proxy.queue import Queue, next_waiting
@@ -67,6 +67,7 @@ class Server:
         self.queue = Queue()
         self.pool = Pool(self)
         self.counters = ServerCounters()
+        self.times: list[Times] = []  # of finished streams, not in the averages yet
         self.last_change, self.down_time = now, 0.0
         self.tracked: Server | None = None  # the server whose state this one copies
         self.trackers: list[Server] = []
@@ -139,6 +140,10 @@ class Server:
         """An attempt to connect succeeded."""
         if self.settings.observe == "layer4":
             self.errors_in_row = 0
+
+    def fold_times(self) -> None:
+        """Bring the time averages up to date."""
+        fold_times(self.counters, self.times)
 
     # -- views
     @property
@@ -396,5 +401,5 @@ def inherit(server: Server) -> None:
     for tracker in server.trackers:
         if server.admin & MAINT:
             admit(tracker, INHERITED_MAINT, tracker.last_change, Transition(tracker))
-            tracker.counters.chkdown = tracker.backend.counters.chkdown = 0
+            tracker.counters.chkdown = 0
         inherit(tracker)

@@ -15,7 +15,7 @@ from pylb.base.errors import Alert, NotImplementedYet
 from pylb.sample.casts import to_bytes
 from pylb.sample.context import CompileContext
 from pylb.sample.expression import Expression, read_embedded
-from pylb.sample.registry import variable
+from pylb.sample.registry import inline, variable
 from pylb.sample.types import Phase, Text
 from pylb.sample.validity import Source, available, needs
 
@@ -199,6 +199,9 @@ class _Reader:
             raise Alert(f"format variable '{name}' is reserved for HTTP mode")
         self.aliases.add(name)
         kind = "optional" if entry.facts.get("optional") else "call"
+        if name in inline and not (options.quote or options.escape or options.hexadecimal):
+            self.pieces.append(("call", Inline(*inline[name])))
+            return
         self.pieces.append((kind, _alias_piece(entry.function, entry.facts, options)))
 
     def expression(self, at: int, options: Options) -> int:
@@ -216,7 +219,7 @@ class _Reader:
             raise Alert(f"expected ']' after '{text[at:end]}', but found '{text[end]}'")
         self.check(expression, text[at:])
         self.expressions.append(expression)
-        self.pieces.append(("call", _expression_piece(expression, options)))
+        self.pieces.append(("call", _expression_piece(expression, options, raw=context.phase == Phase.CHECK)))
         return end + 1
 
     def check(self, expression: Expression, rest: str) -> None:
@@ -271,20 +274,35 @@ def _assemble(pieces: list[str | Text]) -> Text:
     """One function that writes all pieces: an f-string over them, so that nothing is looped over per line."""
     if not pieces:
         return lambda stream: ""
-    if len(pieces) == 1:
+    if len(pieces) == 1 and not isinstance(pieces[0], Inline):
         only = pieces[0]
         return (lambda stream: only) if isinstance(only, str) else only
     names: dict[str, Any] = {}
     source = []
     for number, piece in enumerate(pieces):
-        if isinstance(piece, str):
+        if isinstance(piece, Inline):
+            source.append(piece.source)
+            names.update(piece.names)
+        elif isinstance(piece, str):
             source.append(repr(piece)[1:-1].replace("{", "{{").replace("}", "}}") if _simple(piece) else f"{{t{number}}}")
             names[f"t{number}"] = piece
         else:
-            source.append(f"{{p{number}(stream)}}")
+            source.append(f"{{p{number}(s)}}")
             names[f"p{number}"] = piece
-    made: Text = eval(f"lambda stream: f'{''.join(source)}'", names)
+    made: Text = eval(f'lambda s: f"""{"".join(source)}"""', names)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A piece as source text (`keywords.logvariables.INLINE`) and the names it uses."""
+
+    source: str
+    names: dict[str, Any]
+
+    def __call__(self, stream: Any) -> str:
+        text: str = eval(f'f"""{self.source}"""', {**self.names, "s": stream})
+        return text
 
 
 def _simple(text: str) -> bool:
@@ -292,8 +310,8 @@ def _simple(text: str) -> bool:
     return text.isascii() and text.isprintable() and not set(text) & set("'\\\"")
 
 
-def _expression_piece(expression: Expression, options: Options) -> Text:
-    """A sample as text."""
+def _expression_piece(expression: Expression, options: Options, *, raw: bool) -> Text:
+    """A sample as text; `raw` (in health checks) leaves control characters as they are."""
     call = expression.call
     if not options.quote and not options.escape:
         missing = "-" if options.mandatory else ""
@@ -309,7 +327,11 @@ def _expression_piece(expression: Expression, options: Options) -> Text:
             text = "" if value is None else _text(value)
             return text if text.isprintable() else text.translate(CONTROLS)
 
-        return bare if options.mandatory else encoded
+        def plain(stream: Any) -> str:
+            value = call(stream)
+            return "" if value is None else _text(value)
+
+        return bare if options.mandatory else plain if raw else encoded
     finish = _finisher(options)
 
     def flagged(stream: Any) -> str:

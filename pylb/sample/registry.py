@@ -67,3 +67,6 @@ fetch = FetchRegistry("fetch method")
 converter = ConverterRegistry("converter")
 matcher: Registry[Callable[..., Any]] = Registry("matching method")
 variable: Registry[Callable[..., Any]] = Registry("format variable")
+
+# log-format alias -> its source text for an f-string over the stream `s`, and the names that text uses
+inline: dict[str, tuple[str, dict[str, Any]]] = {}

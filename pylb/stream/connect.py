@@ -22,6 +22,20 @@ PAUSE = 1.0  # seconds between two attempts on one server that refused
 
 
 # -- a slot on a server
+def assign_at_once(stream: Any) -> bool:
+    """Give the stream a server and a slot when that needs no waiting, as nearly always."""
+    backend: Backend = stream.backend
+    if backend.server_rules:
+        return False
+    server = backend.balancer.pick(stream, stream.avoid)
+    if server is None or isinstance(server, Full) or (server.maxconn and server.full()):
+        return False
+    take(stream, server)
+    if stream.time_queue < 0:
+        stream.time_queue = stream.time_request
+    return True
+
+
 async def assign(stream: Any) -> None:
     """Give the stream a server and a slot on it, through a queue when all slots are taken."""
     backend: Backend = stream.backend
@@ -110,7 +124,8 @@ def release(stream: Any) -> None:
     if back is not None:
         back.detach(stream.keep_server and stream.response_complete and stream.request_complete and not stream.tunnel)
     drop_slot(stream)
-    if stream.backend is not None:
+    if stream.backend is not None and not stream.released:
+        stream.released = True
         stream.backend.counters.leave()
 
 
@@ -119,7 +134,8 @@ def drop_slot(stream: Any) -> None:
         stream.server_slot = False
         server: Server = stream.server
         server.drop(stream)
-        serve_queues(server)
+        if server.queue.places.entries or server.backend.queue.places.entries:
+            serve_queues(server)
 
 
 def give_back(stream: Any) -> None:
@@ -132,18 +148,24 @@ def give_back(stream: Any) -> None:
 
 
 # -- a connection
-async def establish(stream: HttpStream) -> None:
-    """Have a connection to the stream's server: a pooled one, or a new one after as many attempts as `retries` allows."""
+def reuse(stream: HttpStream) -> bool:
+    """Take a connection of the pool, if there is one that this stream may have."""
     server = stream.server
     assert server is not None and stream.backend is not None
-    pooled = server.pool.get(stream) if stream.keeps_pooled() else None
-    if pooled is not None:
-        stream.reused = True
-        stream.count("reuse")
-        stream.back = pooled
-        pooled.attach(stream)
-        connected(stream)
-        return
+    pooled = server.pool.get(stream)
+    if pooled is None:
+        return False
+    stream.reused = True
+    server.counters.reuse += 1
+    stream.backend.counters.reuse += 1
+    stream.back = pooled
+    pooled.attach(stream)
+    stream.time_connect = stream.time_queue
+    return True
+
+
+async def establish(stream: HttpStream) -> None:
+    """Have a connection to the stream's server: a pooled one, or a new one after as many attempts as `retries` allows."""
     while True:
         server = stream.server
         assert server is not None
@@ -244,6 +266,8 @@ def send_request(stream: HttpStream) -> None:
     back = stream.back
     backend = stream.backend
     assert back is not None and backend is not None
+    if backend.name_header is not None and stream.server is not None:
+        stream.request.headers.set(backend.name_header, stream.server.name.encode())
     back.send_head(stream.request, not stream.keep_server)
     stream.uploading = True
     if stream.inbox_request:

@@ -74,6 +74,7 @@ class Stream:
         "process",
         "queue_ahead",
         "redispatched",
+        "released",
         "request_began",
         "request_complete",
         "response_complete",
@@ -136,6 +137,7 @@ class Stream:
         self.server_slot = False
         self.priority_class = self.priority_offset = 0
         self.lenient = False  # `strict-mode off`, until the rule set ends
+        self.released = False  # what it held of its backend
         self.no_replay = False  # `disable-l7-retry`
         self.own_timeouts: dict[str, float] = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
         self.captures_request: list[bytes | None] | None = None
@@ -233,8 +235,8 @@ class Stream:
 
     def server_timeout(self) -> float:
         """`timeout server`, or what `set-timeout` said for this stream."""
-        assert self.backend is not None
-        return self.own_timeouts.get("server", self.backend.timeout_server)
+        timeout: float = self.backend.timeout_server  # type: ignore[union-attr]
+        return self.own_timeouts.get("server", timeout) if self.own_timeouts else timeout
 
     def set_timeout(self, which: str, seconds: float) -> None:
         """Another timeout for this stream only (`set-timeout`)."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pylb.stream.verdict import Stop
 from pylb.wire.headers import Headers, Pair
 from pylb.wire.message import Framing, Response
 from pylb.wire.replies import error_page, parse_errorfile, reason
@@ -15,13 +14,16 @@ if TYPE_CHECKING:
     from pylb.proxy.proxy import Face
 
 
-def make(status: int, headers: Iterable[Pair] = (), body: bytes = b"") -> tuple[Response, bytes]:
-    """A response with a length and these headers."""
-    fields = Headers([(b"content-length", b"%d" % len(body)), *headers])
+Made = tuple["Response | None", bytes]  # a response and its body; no response: close without a word
+
+
+def make(status: int, headers: Iterable[Pair] = (), body: bytes = b"", first: Iterable[Pair] = ()) -> tuple[Response, bytes]:
+    """A response with a length and these headers, some of them before the length."""
+    fields = Headers([*first, (b"content-length", b"%d" % len(body)), *headers])
     return Response(status, reason(status), 11, fields, Framing.LENGTH if body else Framing.NONE, len(body)), body
 
 
-def error_of(stream: Any, status: int) -> tuple[Response, bytes]:
+def error_of(stream: Any, status: int) -> Made:
     """The error message for a stream: its backend's, its frontend's (`errorfile`, `http-error`), or HAProxy's own text."""
     faces: tuple[Face | None, ...] = (stream.backend, stream.frontend)
     for face in faces:
@@ -30,24 +32,21 @@ def error_of(stream: Any, status: int) -> tuple[Response, bytes]:
     return error_page(status)
 
 
-def of_face(stream: Any, face: Face, status: int) -> tuple[Response, bytes]:
+def of_face(stream: Any, face: Face, status: int) -> Made:
     """What a proxy's words say for `status`."""
     if status in face.error_files:
         return from_errorfile(face.error_files[status])
     reply = face.http_errors[status]
-    if reply.page is None and reply.kind in ("default-errorfiles", "errorfiles"):
+    if reply.kind == "default-errorfiles":
         return error_page(status)
-    message: tuple[Response, bytes] = reply.make(stream)
+    message: Made = reply.make(stream)
     return message
 
 
-def from_errorfile(data: bytes) -> tuple[Response, bytes]:
-    """A message as an `errorfile` holds it; an empty file means: close without a word."""
+def from_errorfile(data: bytes) -> Made:
+    """A message as an `errorfile` holds it."""
     parsed = _parsed(data)
-    if parsed is None:
-        raise Stop("L", "", 0)
-    response, body = parsed
-    return response.copy(), body
+    return (None, b"") if parsed is None else (parsed[0].copy(), parsed[1])
 
 
 @lru_cache(maxsize=256)

@@ -108,11 +108,9 @@ class ClientH1(H1):
         if self.reader is None:
             self.buffer = rest
             stream.request_complete = True
+        else:
+            self.read_body(stream, rest)  # rules see what came with the head
         stream.start()
-        if self.reader is not None and self.stream is stream:
-            self.read_body(stream, rest)
-        elif self.reader is not None:
-            self.buffer = rest
         stream.uncork()
 
     def read_body(self, stream: HttpStream, data: bytes) -> None:
@@ -174,7 +172,8 @@ class ClientH1(H1):
         self.waits_for_head = False
         counters = self.frontend.counters
         counters.hrsp_4xx += 1
-        self.out.append(self.frontend.error_files.get(status) or raw_error_reply(status))
+        if self.frontend.error_files.get(status) != b"":  # an empty page silences; others are for whole requests
+            self.out.append(raw_error_reply(status))
         self.log_without_stream(who, when, status)
         self.buffer = b""
         self.flush()
@@ -208,7 +207,7 @@ class ClientH1(H1):
             self.transport.close()
             return
         if not self.buffer and not self.frontend.logs_null:
-            self.out.append(self.frontend.error_files.get(408) or raw_error_reply(408))
+            self.out.append(raw_error_reply(408) if self.frontend.error_files.get(408) != b"" else b"")
             self.flush()
             self.transport.close()
             return

@@ -146,17 +146,24 @@ class ServerH1(H1):
     def take_response(self, stream: HttpStream, response: Response, rest: bytes) -> None:
         if not response.keep_alive or response.framing is Framing.CLOSE:
             self.reusable = False
-        self.reader = None if response.framing is Framing.NONE else reader_for(response, self.limits)
-        stream.on_response(response)
-        if self.stream is not stream:
-            return
-        if self.reader is None:
-            self.buffer = rest
-            if rest:
+        payload, finished, left = b"", True, rest
+        trailers = NO_TRAILERS
+        if response.framing is not Framing.NONE:
+            reader = reader_for(response, self.limits)
+            try:
+                payload, finished, left = reader.feed(rest) if rest else (b"", False, b"")
+            except BadMessage:
                 self.reusable = False
-            stream.on_response_end(NO_TRAILERS)
-        else:
-            self.read_body(stream, rest)
+                stream.on_response(response, b"", None)
+                stream.on_server_gone(reset=False)
+                return
+            if finished:
+                trailers = reader.trailers
+            else:
+                self.reader = reader
+        if left:
+            self.reusable = False  # bytes nobody asked for
+        stream.on_response(response, payload, trailers if finished else None)
 
     def read_body(self, stream: HttpStream, data: bytes) -> None:
         assert self.reader is not None

@@ -104,6 +104,9 @@ class ClientTcp(Tcp):
         self.blocked = False
         self.stream.on_client_writable()
 
+    def stop_when_idle(self) -> None:
+        """The process is stopping: a relay goes on until its ends have had enough."""
+
     def kill(self) -> None:
         """End the connection with RST."""
         self.session.process.net.abort_with_reset(self.session.transport)

@@ -22,21 +22,31 @@ if TYPE_CHECKING:
 async def frontend_rules(stream: HttpStream) -> None:
     """Everything the frontend has to say about the request."""
     frontend = stream.frontend
+    if frontend.tcp_request_content:
+        await tcp_content_rules(stream, frontend)
+    look(stream)
+    await face_rules(stream, frontend)
+
+
+def look(stream: HttpStream) -> None:
+    """What happens before any HTTP rule: monitor-uri, captures, the line for the log."""
+    frontend = stream.frontend
     if frontend.monitor_uri is not None and stream.request.target == frontend.monitor_uri:
         monitor(stream)
     if frontend.request_captures:
         capture_request(stream)
     if frontend.keeps_request_line:
         stream.request_line = stream.request.line()
-    await face_rules(stream, frontend)
 
 
 async def face_rules(stream: HttpStream, face: Face) -> None:
     """One proxy's rules on the request."""
-    if face.tcp_request_content:
-        await tcp_content_rules(stream, face)
-    if face.http_request and await rules.run_rules(stream, face.http_request) is Verdict.CLOSE:
-        raise Stop("P", "R", 0)
+    if face.http_request:
+        result = rules.run_now(stream, face.http_request)
+        if isinstance(result, rules.Pending):
+            result = await rules.finish_rules(stream, face.http_request, result, "R")
+        if result is Verdict.CLOSE:
+            raise Stop("P", "R", 0)
     if face.statistics is not None:
         await statistics(stream, face)
     if face.redirects:
@@ -56,7 +66,7 @@ def monitor(stream: HttpStream) -> None:
     stream.dont_log = True
     failed = any(test(stream, True) for test in stream.frontend.monitor_fail)
     response, body = local.error_of(stream, 503 if failed else 200)
-    raise Answer(response, body, who="L", when="R")
+    raise Answer(response, body, who="L", when="R", status=503 if failed else 200)
 
 
 async def statistics(stream: HttpStream, face: Face) -> None:
@@ -69,22 +79,24 @@ async def statistics(stream: HttpStream, face: Face) -> None:
 def capture_request(stream: HttpStream) -> None:
     """`capture request header`: the last value of each, cut to its length."""
     headers = stream.request.headers
-    captured: list[bytes | None] = []
-    for slot in stream.frontend.request_captures:
+    slots = stream.frontend.request_captures
+    captured = stream.captures_request = stream.captures_request or [None] * len(slots)
+    for number, slot in enumerate(slots):
         values = headers.get_all(slot.header) if slot.header is not None else []
-        captured.append(values[-1][: slot.length] if values else None)
-    stream.captures_request = captured
+        if values:
+            captured[number] = values[-1][: slot.length]
 
 
 # -- the choice of the backend
-def switch(stream: HttpStream) -> None:
+def switch(stream: HttpStream) -> Backend:
     """`use_backend` rules in order, then `default_backend`, then the proxy's own servers when it is a `listen`."""
     frontend = stream.frontend
-    backend = chosen_backend(stream) or frontend.default_backend or frontend.own_backend
+    backend = (chosen_backend(stream) if frontend.switch_rules else None) or frontend.default_backend or frontend.own_backend
     if backend is None:
         stream.time_request = stream.ms_since(stream.idle_from)
         raise Stop("S", "C", 503)
     set_backend(stream, backend)
+    return backend
 
 
 def chosen_backend(stream: HttpStream) -> Backend | None:
@@ -107,12 +119,11 @@ def set_backend(stream: Any, backend: Backend) -> None:
     counters.enter()
 
 
-async def backend_rules(stream: HttpStream) -> None:
-    """The backend's rules, unless frontend and backend are one `listen`."""
-    backend = stream.backend
-    assert backend is not None
-    if backend is not stream.frontend.own_backend:
-        await face_rules(stream, backend)
+async def backend_rules(stream: HttpStream, backend: Backend) -> None:
+    """Everything the backend has to say about the request."""
+    if backend.tcp_request_content:
+        await tcp_content_rules(stream, backend)
+    await face_rules(stream, backend)
 
 
 # -- what goes out
@@ -120,15 +131,15 @@ def prepare(stream: HttpStream) -> None:
     """The last changes to the request: forwardfor, originalto, unique id, and how both connections go on."""
     frontend, backend, request = stream.frontend, stream.backend, stream.request
     assert backend is not None
-    stream.time_request = stream.ms_since(stream.idle_from)
+    stream.time_request = int((stream.process.clock.now() - stream.idle_from) * 1000)
+    if frontend.unique_id_header is not None:
+        request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
     forward = backend.forwardfor or frontend.forwardfor
     if forward is not None:
         add_address(stream, forward, frontend.forwardfor, stream.session.source[0])
     original = backend.originalto or frontend.originalto
     if original is not None:
         add_address(stream, original, frontend.originalto, stream.session.destination[0])
-    if frontend.unique_id_header is not None:
-        request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
     mode = frontend.connection_modes[backend.settings.connection_mode]
     stream.keep_client = request.keep_alive and mode != "httpclose"
     stream.keep_server = mode == "http-keep-alive"
@@ -137,11 +148,11 @@ def prepare(stream: HttpStream) -> None:
 
 
 def add_address(stream: HttpStream, chosen: ForwardFor, of_frontend: ForwardFor | None, host: str) -> None:
-    """Append the address to the configured header unless it is excepted or already there under `if-none`."""
+    """Append the address to the configured header unless it is excepted, or already there and every proxy says `if-none`."""
     if not host:
         return
     headers = stream.request.headers
-    if (chosen.if_none or (of_frontend is not None and of_frontend.if_none)) and headers.contains(chosen.header):
+    if chosen.if_none and (of_frontend is None or of_frontend.if_none) and headers.contains(chosen.header):
         return
     for options in (chosen, of_frontend):
         if options is not None and options.except_network is not None and ip_address(host) in options.except_network:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
 from pylb.proxy.health import LOST_RESPONSES
 from pylb.stream import connect, local, rules
-from pylb.stream.verdict import Again, Answer, Stop, Verdict
+from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Response
 
@@ -22,6 +22,7 @@ STATUS_OF = {
     ("S", "D"): 502, ("s", "D"): 504, ("I", "R"): 500, ("I", "H"): 500, ("I", "C"): 500, ("I", "D"): 500, ("I", "Q"): 500,
 }  # fmt: skip
 
+CONNECTION_CLOSE = 15  # bytes of that header, which HAProxy's pages carry when they end the connection
 CLASS_OF = ("hrsp_other", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx")
 
 
@@ -30,24 +31,27 @@ def class_of(status: int) -> str:
     return CLASS_OF[status // 100] if 100 <= status < 600 else "hrsp_other"
 
 
-async def receive_head(stream: HttpStream) -> None:
-    """Send the request and wait for the final response's head."""
-    connect.send_request(stream)
-    try:
-        await stream.wait("H", lambda: stream.response is not None)
-    except Stop as stop:
-        response_lost(stream, stop)
-        raise
-    backend, server = stream.backend, stream.server
-    assert backend is not None and stream.response is not None and server is not None
-    stream.time_data = stream.ms_since(stream.idle_from)
-    response = stream.response
+def head_received(stream: HttpStream) -> None:
+    """The final response's head is here: count it."""
+    server, response = stream.server, stream.response
+    assert response is not None and server is not None
+    stream.time_data = int((stream.process.clock.now() - stream.idle_from) * 1000)
     stream.status = response.status
     stream.bytes_out += size_of(response)
-    name = class_of(response.status)
-    setattr(server.counters, name, getattr(server.counters, name) + 1)
-    server.counters.req_tot += 1
-    server.observed(response.status)
+    counters = server.counters
+    counters.req_tot += 1
+    count_status(counters, response.status)
+    if server.settings.observe != "none":
+        server.observed(response.status)
+
+
+def count_status(counters: Any, status: int) -> None:
+    """Count a response by its class."""
+    if 200 <= status < 300:
+        counters.hrsp_2xx += 1
+    else:
+        name = class_of(status)
+        setattr(counters, name, getattr(counters, name) + 1)
 
 
 def size_of(response: Response) -> int:
@@ -58,19 +62,20 @@ def size_of(response: Response) -> int:
     return size
 
 
-def response_lost(stream: HttpStream, stop: Stop) -> None:
-    """No response came: count whose fault it was, and whether the request may go once more or must end in silence."""
+def may_go_again(stream: HttpStream, stop: Stop) -> bool:
+    """No response came: count whose fault it was. True: the request goes to a server once more; it may also have to end in silence."""
     if stop.who in ("S", "s", "P"):
         stream.count("eresp")
         assert stream.server is not None
         stream.server.observed(0, LOST_RESPONSES[stop.who])
         if may_replay(stream, stop):
             stream.failure = None
-            raise Again from None
+            return True
         if stop.who == "S" and stream.reused and stream.session.requests > 1:
             stream.dont_log = True  # the client will see a closed connection and send the request again by itself
             stream.keep_client = False
             stop.status = 0
+    return False
 
 
 def may_replay(stream: HttpStream, stop: Stop) -> bool:
@@ -78,20 +83,30 @@ def may_replay(stream: HttpStream, stop: Stop) -> bool:
     return False
 
 
-async def respond(stream: HttpStream) -> None:
-    """Run the rules on the response and send its head; its body follows by itself."""
+async def apply_rules(stream: HttpStream) -> None:
+    """The rules on the response: the backend's first."""
     response, backend, frontend = stream.response, stream.backend, stream.frontend
     assert response is not None and backend is not None
     stream.headers = response.headers
-    if response.framing is Framing.CLOSE or response.framing is Framing.TUNNEL:
-        stream.keep_client = False
     if frontend.response_captures:
         capture_response(stream)
     if backend.http_response:
         await response_rules(stream, backend.http_response)
     if frontend.http_response and frontend.own_backend is not backend:
         await response_rules(stream, frontend.http_response)
-    await send_response(stream, response)
+    await after_response(stream)
+
+
+def forward(stream: HttpStream) -> None:
+    """Send the response's head; its body follows by itself."""
+    response = stream.response
+    assert response is not None
+    framing = response.framing
+    if framing is Framing.CLOSE or framing is Framing.TUNNEL:
+        stream.keep_client = False
+    stream.status = response.status
+    stream.head_sent = True
+    stream.front.send_head(response, not stream.keep_client)
     if response.status == 101 or response.framing is Framing.TUNNEL:
         start_tunnel(stream)
     for data in stream.inbox_response:
@@ -109,16 +124,21 @@ async def response_rules(stream: HttpStream, rule_set: rules.Rules) -> None:
         raise Stop("P", "H", 502)
 
 
-async def send_response(stream: HttpStream, response: Response) -> None:
-    """`http-after-response` rules, then the head leaves."""
+async def send_response(stream: HttpStream, response: Response, status: int | None = None) -> None:
+    """`http-after-response` rules, then the head leaves. `status` is what is logged, the response's own by default."""
+    stream.status = response.status if status is None else status
+    await after_response(stream)
+    stream.head_sent = True
+    stream.front.send_head(response, not stream.keep_client)
+
+
+async def after_response(stream: HttpStream) -> None:
+    """`http-after-response` rules, on every response to the client, our own included."""
     backend, frontend = stream.backend, stream.frontend
     if backend is not None and backend.http_after_response:
         await rules.run_rules(stream, backend.http_after_response, "H")
     if frontend.http_after_response and (backend is None or frontend.own_backend is not backend):
         await rules.run_rules(stream, frontend.http_after_response, "H")
-    stream.status = response.status
-    stream.head_sent = True
-    stream.front.send_head(response, not stream.keep_client)
 
 
 def inform(stream: HttpStream, response: Response) -> None:
@@ -154,23 +174,36 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
     """Answer in a server's place: after a tarpit's delay, through `http-after-response`, whole."""
     if answer.tarpit:
         await hold(stream)
-    if stream.time_request < 0 and not answer.tarpit:
+        stream.time_queue = stream.ms_since(stream.idle_from)
+    elif stream.time_request < 0:
         stream.time_request = stream.ms_since(stream.idle_from)
-    connect.release(stream)
-    response = answer.response
+    if answer.when == "H":
+        stream.time_data = -1
     stream.termination = answer.who + answer.when
+    stream.count("intercepted") if answer.who == "L" and stream.server is None else None
+    stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete
+    await answer_with(stream, answer.response, answer.body, answer.status)
+
+
+async def answer_with(stream: HttpStream, response: Response | None, body: bytes, status: int) -> None:
+    """Send a whole response of our own, or nothing but the end of the connection."""
+    connect.release(stream)
+    if response is None:
+        stream.status = status
+        stream.keep_client = False
+        return
     stream.response = response
     stream.headers = response.headers
-    stream.keep_client = stream.keep_client and stream.request.keep_alive and not answer.tarpit
-    stream.count("intercepted") if answer.who == "L" else None
-    stream.bytes_out += size_of(response) + len(answer.body)
-    await send_response(stream, response)
-    if answer.body and stream.request.method != b"HEAD":
-        stream.front.send_data(answer.body)
+    if not response.keep_alive or response.framing is Framing.CLOSE:
+        stream.keep_client = False
+        stream.bytes_out += CONNECTION_CLOSE
+    silent = stream.request.method == b"HEAD"
+    await send_response(stream, response, status)
+    stream.bytes_out += size_of(response) + (0 if silent else len(body))
+    if body and not silent:
+        stream.front.send_data(body)
     stream.front.send_end()
     stream.response_complete = True
-    if not stream.request_complete:
-        stream.keep_client = False
 
 
 async def hold(stream: HttpStream) -> None:
@@ -180,13 +213,13 @@ async def hold(stream: HttpStream) -> None:
     handle = stream.process.loop.call_later(seconds, stream.wake)
     stream.client_expire = NEVER
     try:
-        await stream.wait("T", lambda: stream.process.clock.now() >= ends_at - 0.001)
+        await stream.wait("T", lambda: stream.client_half_closed or stream.process.clock.now() >= ends_at - 0.001)
     finally:
         handle.cancel()
 
 
 # -- ends
-def end_early(stream: HttpStream, stop: Stop) -> None:
+async def end_early(stream: HttpStream, stop: Stop) -> None:
     """A stream ended before its time: its letters, and an error message if the client has not seen a response yet."""
     when = stop.when or stream.when
     stream.termination = stop.who + when
@@ -203,15 +236,11 @@ def end_early(stream: HttpStream, stop: Stop) -> None:
         return
     if stream.time_request < 0 and stop.who not in ("c", "C", "P"):
         stream.time_request = stream.ms_since(stream.idle_from)
+    if when == "H":
+        stream.time_data = -1
     response, body = local.error_of(stream, status)
-    stream.status = status
     stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete and stop.who not in ("c", "C")
-    stream.bytes_out += size_of(response) + len(body)
-    stream.head_sent = True
-    stream.front.send_head(response, not stream.keep_client)
-    if stream.request.method != b"HEAD":
-        stream.front.send_data(body)
-    stream.front.send_end()
+    await answer_with(stream, response, body, status)
 
 
 def abort_counts(stream: HttpStream, who: str) -> None:
@@ -226,13 +255,12 @@ def abort_counts(stream: HttpStream, who: str) -> None:
 
 def account(stream: HttpStream) -> None:
     """The sums that are added once, at the end of a stream."""
-    frontend, backend, server = stream.frontend, stream.backend, stream.server
+    frontend, backend, server, status = stream.frontend, stream.backend, stream.server, stream.status
     size_in, size_out = stream.bytes_in, stream.bytes_out
-    name = class_of(stream.status)
     counters = frontend.counters
     counters.bin += size_in
     counters.bout += size_out
-    setattr(counters, name, getattr(counters, name) + 1)
+    count_status(counters, status)
     listener = stream.session.listener.counters
     listener.bin += size_in
     listener.bout += size_out
@@ -242,15 +270,15 @@ def account(stream: HttpStream) -> None:
     totals.bin += size_in
     totals.bout += size_out
     totals.req_tot += 1
-    setattr(totals, name, getattr(totals, name) + 1)
+    count_status(totals, status)
     if server is not None and stream.time_queue >= 0:
-        server.counters.bin += size_in
-        server.counters.bout += size_out
-        times = (
-            max(0, stream.time_queue - max(0, stream.time_request)),
-            max(0, stream.time_connect - stream.time_queue),
-            max(0, stream.time_data - stream.time_connect),
-            stream.time_close - max(0, int((stream.request_began - stream.idle_from) * 1000)),
-        )
-        server.counters.observe_times(*times, http=True)
-        totals.observe_times(*times, http=True)
+        own = server.counters
+        own.bin += size_in
+        own.bout += size_out
+        times = stream.times()
+        backend.times.append((*times, totals.req_tot))
+        server.times.append((*times, own.req_tot))
+        if len(backend.times) >= 512:
+            backend.fold_times()
+        if len(server.times) >= 512:
+            server.fold_times()

@@ -20,20 +20,45 @@ if TYPE_CHECKING:
 Rules = tuple["Rule", ...]
 
 
-async def run_rules(stream: Any, rules: Rules, when: str = "R") -> Verdict | None:
-    """Run an HTTP rule set; the message is complete, so conditions are definite. Each begins in strict mode (`strict-mode`)."""
+class Pending:
+    """A rule set that cannot go on at once: the rule that must wait, and what it said."""
+
+    __slots__ = ("at", "verdict")
+
+    def __init__(self, at: int, verdict: Any) -> None:
+        self.at, self.verdict = at, verdict
+
+
+def run_now(stream: Any, rules: Rules) -> Verdict | Pending | None:
+    """Run an HTTP rule set as far as it goes without waiting; nearly always to its end. The message is complete, so conditions
+    are definite. Each rule set begins in strict mode (`strict-mode`)."""
     stream.lenient = False
     for rule in rules:
-        if rule.test is not None and not rule.test(stream, True):
-            continue
-        verdict = rule.run(stream)
-        if verdict is None:
-            continue
-        verdict = await settle(stream, rule, verdict, when)
-        if verdict is not None:
-            stream.last_rule = rule
-            return verdict
+        test = rule.test
+        if test is None or test(stream, True):
+            verdict: Any = rule.run(stream)
+            if verdict is None:
+                continue
+            if verdict is Verdict.STOP or verdict is Verdict.CLOSE:
+                stream.last_rule = rule
+                return verdict
+            return Pending(rules.index(rule), verdict)
     return None
+
+
+async def finish_rules(stream: Any, rules: Rules, pending: Pending, when: str) -> Verdict | None:
+    """Go on where `run_now` could not."""
+    verdict = await settle(stream, rules[pending.at], pending.verdict, when)
+    if verdict is not None:
+        stream.last_rule = rules[pending.at]
+        return verdict
+    return await run_rules(stream, rules[pending.at + 1 :], when)
+
+
+async def run_rules(stream: Any, rules: Rules, when: str = "R") -> Verdict | None:
+    """Run an HTTP rule set to its end."""
+    result = run_now(stream, rules)
+    return await finish_rules(stream, rules, result, when) if isinstance(result, Pending) else result
 
 
 async def settle(stream: Any, rule: Rule, verdict: Any, when: str) -> Verdict | None:

@@ -149,6 +149,16 @@ class Acceptor(asyncio.Protocol):
             self.session.end()
 
 
+class Refused(asyncio.Protocol):
+    """What is left of a connection that `tcp-request session` refused."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.session.end()
+
+
 def start_mux(session: Session, transport: asyncio.Transport) -> None:
     """The connection is ready (plain text from here on): run `tcp-request session`, then let the mux of the frontend's mode have it.
 
@@ -159,8 +169,9 @@ def start_mux(session: Session, transport: asyncio.Transport) -> None:
 
     frontend = session.frontend
     mux: asyncio.Protocol = ClientH1(session) if frontend.is_http else ClientTcp(session)
-    transport.set_protocol(mux)
     if frontend.tcp_request_session and not passes(frontend.tcp_request_session, session, "dses"):
+        transport.set_protocol(Refused(session))
         transport.abort()
         return
+    transport.set_protocol(mux)
     mux.connection_made(transport)

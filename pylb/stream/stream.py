@@ -79,22 +79,31 @@ class HttpStream(Stream):
         try:
             try:
                 self.open()
-                await request_steps.frontend_rules(self)
-                request_steps.switch(self)
-                await request_steps.backend_rules(self)
+                frontend = self.frontend
+                if frontend.has_request_rules:
+                    await request_steps.frontend_rules(self)
+                else:
+                    request_steps.look(self)
+                backend = request_steps.switch(self)
+                if backend.has_request_rules and backend is not frontend.own_backend:
+                    await request_steps.backend_rules(self, backend)
                 request_steps.prepare(self)
-                await self.exchange()
-                await response_steps.respond(self)
-                await self.wait("D", self.transferred)
+                while not self.response:
+                    await self.exchange()
+                if backend.has_response_rules or frontend.has_response_rules:
+                    await response_steps.apply_rules(self)
+                response_steps.forward(self)
+                if not self.transferred():
+                    await self.wait("D", self.transferred)
             except Answer as answer:
                 await response_steps.reply(self, answer)
             except Served:
                 pass
         except Stop as stop:
-            response_steps.end_early(self, stop)
+            await response_steps.end_early(self, stop)
         except Exception:  # noqa: BLE001 - the one place: a bug must neither kill the process nor leave the client waiting
             self.process.message(3, "pylb bug:\n" + traceback.format_exc())
-            response_steps.end_early(self, Stop("I", self.when))
+            await response_steps.end_early(self, Stop("I", self.when))
         finally:
             self.finish()
 
@@ -111,23 +120,45 @@ class HttpStream(Stream):
         self.client_expire = NEVER if self.request_complete else now + frontend.timeout_client
 
     async def exchange(self) -> None:
-        """Send the request to a server and wait for the head of its response, as often as retries allow."""
-        while True:
-            try:
+        """Send the request to a server and wait for the head of its response; without one when it shall be tried again."""
+        try:
+            if not connect.assign_at_once(self):
                 await connect.assign(self)
+            if not connect.reuse(self):
                 await connect.establish(self)
-                await response_steps.receive_head(self)
-                return
-            except Again:
+            connect.send_request(self)
+            await self.wait("H", self.has_response)
+            response_steps.head_received(self)
+        except Again:
+            connect.give_back(self)
+        except Stop as stop:
+            if self.uploading and response_steps.may_go_again(self, stop):
                 connect.give_back(self)
+            else:
+                raise
+
+    def has_response(self) -> bool:
+        """Is the head of the final response here?"""
+        return self.response is not None
 
     def transferred(self) -> bool:
         """Have both directions ended?"""
         return self.response_complete and (self.request_complete or self.server_gone) and not self.front.blocked
 
+    def times(self) -> tuple[int, int, int, int]:
+        """Milliseconds in the queue, connecting, until the response, and in all."""
+        request, queue, connect_, data = self.time_request, self.time_queue, self.time_connect, self.time_data
+        idle = int((self.request_began - self.idle_from) * 1000)
+        return (
+            queue - request if queue > request >= 0 else 0,
+            connect_ - queue if connect_ > queue else 0,
+            data - connect_ if data > connect_ else 0,
+            self.time_close - idle if idle > 0 else self.time_close,
+        )
+
     def finish(self) -> None:
         """The end of every stream: give everything back, log, and let the connection go on."""
-        self.time_close = self.ms_since(self.idle_from)
+        self.time_close = int((self.process.clock.now() - self.idle_from) * 1000)
         frontend = self.frontend
         self.release()
         frontend.counters.h1_open_streams -= 1
@@ -162,7 +193,8 @@ class HttpStream(Stream):
         self.hints.add(name, value)
         if last:
             response, self.hints = Response(103, b"Early Hints", headers=self.hints), Headers()
-            response_steps.inform(self, response)
+            if self.request.version >= 11:
+                response_steps.inform(self, response)
 
     @property
     def inbox_full(self) -> bool:
@@ -280,9 +312,14 @@ class HttpStream(Stream):
         """A 1xx before the final response."""
         response_steps.inform(self, response)
 
-    def on_response(self, response: Response) -> None:
-        """The head of the final response."""
+    def on_response(self, response: Response, payload: bytes, trailers: Headers | None) -> None:
+        """The head of the final response, what came with it of the body, and the trailers if that is already all."""
         self.response = response
+        if payload:
+            self.bytes_out += len(payload)
+            self.inbox_response = (payload,)
+        if trailers is not None:
+            self.end_response(trailers)
         self.wake()
 
     def on_bad_response(self, bad: BadMessage, data: bytes) -> None:
@@ -306,14 +343,18 @@ class HttpStream(Stream):
 
     def on_response_end(self, trailers: Headers) -> None:
         """The response is complete."""
+        self.end_response(trailers)
+        if self.forwarding:
+            self.front.send_end(trailers)
+        self.wake()
+
+    def end_response(self, trailers: Headers) -> None:
+        """Nothing more will come from the server."""
         self.response_complete = True
         self.response_trailers = trailers
         if self.response is not None and self.response.framing is Framing.CHUNKED:
             self.bytes_out += 1  # HAProxy counts the end mark of chunked bodies
         self.server_expire = NEVER
-        if self.forwarding:
-            self.front.send_end(trailers)
-        self.wake()
 
     def on_server_gone(self, reset: bool) -> None:
         """The server's connection ended before the response did."""

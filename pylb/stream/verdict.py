@@ -30,11 +30,18 @@ class Stop(Exception):
 
 
 class Answer(Exception):
-    """The load balancer answers in a server's place (deny, redirect, return, auth): a whole response and its letters."""
+    """The load balancer answers in a server's place (deny, redirect, return, auth): a whole response and its letters.
 
-    def __init__(self, response: Response, body: bytes = b"", *, who: str = "L", when: str = "R", tarpit: bool = False, final: bool = True) -> None:
-        super().__init__(response.status)
-        self.response, self.body, self.who, self.when, self.tarpit, self.final = response, body, who, when, tarpit, final
+    No response means: close without a word. `status` is what is logged and counted where that differs from the response's own (a page
+    from a file says what it likes).
+    """
+
+    def __init__(
+        self, response: Response | None, body: bytes = b"", *, who: str = "L", when: str = "R", tarpit: bool = False, status: int | None = None
+    ) -> None:
+        super().__init__(status)
+        self.response, self.body, self.who, self.when, self.tarpit = response, body, who, when, tarpit
+        self.status = status if status is not None else response.status if response is not None else -1
 
 
 class Again(Exception):

@@ -22,19 +22,24 @@ FACILITIES = (
     "kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7"
 ).split()
 
+SUBSECOND = frozenset(("rfc5424", "timed", "iso"))  # formats whose header shows parts of a second
+
 Header = Callable[[int, int, float], str]  # facility, level, wall time
 
 
 class Target:
     """One `log` line, open for sending."""
 
-    __slots__ = ("_door", "_end", "_header", "_seen", "_settings", "facility")
+    __slots__ = ("_door", "_end", "_header", "_heads", "_limit", "_second", "_seen", "_settings", "facility")
 
     def __init__(self, settings: LogTarget, door: Datagrams, header: Header) -> None:
         self._settings, self._door, self._header = settings, door, header
         self.facility = FACILITIES.index(settings.facility)
         self._end = b"\n"
         self._seen = 0
+        self._limit = settings.length - 1
+        self._second = -1
+        self._heads: dict[int, str] = {}  # level -> header, of this second
 
     def send(self, level: int, text: str, wall: float) -> bool:
         """Send one message unless its level or the sampling rules it out; False when it was lost."""
@@ -43,9 +48,16 @@ class Target:
             return True
         if settings.sample is not None and not self._sampled(settings.sample):
             return True
-        level = max(level, settings.minimum_level)
-        line = (self._header(self.facility, level, wall) + text).encode("latin-1", "replace")
-        return self._door.send(line[: settings.length - 1] + self._end)
+        if level < settings.minimum_level:
+            level = settings.minimum_level
+        if settings.format in SUBSECOND:
+            head = self._header(self.facility, level, wall)
+        else:
+            second = int(wall)
+            if second != self._second:
+                self._second, self._heads = second, {}
+            head = self._heads.get(level) or self._heads.setdefault(level, self._header(self.facility, level, wall))
+        return self._door.send((head + text)[: self._limit].encode("latin-1", "replace") + self._end)
 
     def _sampled(self, sample: tuple[tuple[tuple[int, int], ...], int]) -> bool:
         """`sample <ranges>:<size>`: of each `size` messages, those at the positions of the ranges."""

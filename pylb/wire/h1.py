@@ -31,6 +31,8 @@ H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FIELDS = rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: ?+(?![ \t])[^\r\n]*+(?<![ \t])\r\n)*+)\r\n"
 REQUEST = re.compile(rb"([A-Z]++) (/[!\"$-~]*+) HTTP/1\.([01])\r\n" + _FIELDS)
 RESPONSE = re.compile(rb"HTTP/1\.([01]) ([2-5][0-9][0-9]) ([!-~\x80-\xff][^\r\n]*+)\r\n" + _FIELDS)
+REQUEST_LINE = re.compile(rb"((?!CONNECT |PRI )[A-Z]++) (/[!\"$-~]*+) HTTP/1\.1\r\n")
+RESPONSE_LINE = re.compile(rb"HTTP/1\.1 ((?!204|304)[2-5][0-9][0-9]) ([!-~\x80-\xff][^\r\n]*+)\r\n")
 FIELD = re.compile(rb"([^:]++): ?+([^\r]*+)\r\n")  # for text that _FIELDS has judged
 
 ODD_METHODS = frozenset((b"CONNECT", b"PRI"))
@@ -40,8 +42,42 @@ CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
 FIXED_COST = 97  # of a head in HAProxy's internal form beyond 4 bytes a field, see h1_odd
 
 
+class Known:
+    """What a block of header fields means. Peers repeat their blocks on every message of a connection, so they are kept a while."""
+
+    __slots__ = ("framing", "headers", "keep_alive", "length", "size")
+
+    def __init__(self, headers: Headers, framing: Framing, length: int, keep_alive: bool) -> None:
+        self.headers, self.framing, self.length, self.keep_alive = tuple(headers), framing, length, keep_alive
+        self.size = 4 * len(headers) + FIXED_COST
+
+
+MOST_KNOWN, LONGEST_KNOWN = 512, 2048
+known_requests: dict[bytes, Known] = {}
+known_responses: dict[bytes, Known] = {}
+
+
+def remember(known: dict[bytes, Known], block: bytes, what: Known) -> None:
+    """Keep the meaning of a block; the table is bounded by starting again."""
+    if len(block) <= LONGEST_KNOWN:
+        if len(known) >= MOST_KNOWN:
+            known.clear()
+        known[block] = what
+
+
 def read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
     """The request at the start of `buf` and the size of its head; None when more bytes are needed; raises BadMessage."""
+    line = REQUEST_LINE.match(buf)
+    if line is not None:
+        start = line.end()
+        size = buf.find(b"\r\n\r\n", start - 2) + 4
+        known = known_requests.get(buf[start:size])
+        if known is not None and size + known.size <= limits.bufsize - limits.maxrewrite:
+            return Request(line[1], line[2], 11, Headers(known.headers), known.framing, known.length, known.keep_alive, None, False, size), size
+    return _read_request(buf, limits)
+
+
+def _read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
     found = REQUEST.match(buf)
     if found is None:
         return read_odd_request(buf, limits)
@@ -72,6 +108,8 @@ def read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
         if understood is None:
             return read_odd_request(buf, limits)
         framing, length = understood
+    if minor == b"1":
+        remember(known_requests, buf[found.start(4) : size], Known(headers, framing, length, keep_alive))
     return Request(method, target, 11 if minor == b"1" else 10, headers, framing, length, keep_alive, None, False, size), size
 
 
@@ -80,6 +118,17 @@ def read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: by
 
     `upgrade` is what the request asked to upgrade to: without it a 101 is an error.
     """
+    line = RESPONSE_LINE.match(buf)
+    if line is not None and request_method != b"HEAD" and request_method != b"CONNECT":
+        start = line.end()
+        size = buf.find(b"\r\n\r\n", start - 2) + 4
+        known = known_responses.get(buf[start:size])
+        if known is not None and size + known.size <= limits.bufsize - limits.maxrewrite:
+            return Response(int(line[1]), line[2], 11, Headers(known.headers), known.framing, known.length, known.keep_alive, None, size), size
+    return _read_response(buf, request_method, limits, upgrade)
+
+
+def _read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: bytes | None) -> tuple[Response, int] | None:
     found = RESPONSE.match(buf)
     if found is None or request_method == b"CONNECT":
         return read_odd_response(buf, request_method, limits, upgrade)
@@ -113,6 +162,8 @@ def read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: by
             headers.remove(b"transfer-encoding")
     elif framing is Framing.CLOSE:
         keep_alive = False
+    elif minor == b"1":
+        remember(known_responses, buf[found.start(4) : size], Known(headers, framing, length, keep_alive))
     return Response(status, reason, 11 if minor == b"1" else 10, headers, framing, length, keep_alive, None, size), size
 
 
