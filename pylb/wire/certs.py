@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from pylb.base.errors import Alert
@@ -211,14 +213,16 @@ class Authorities:
 def read_authorities(path: str, pem: bytes) -> Authorities:
     """Certificates and revocation lists of PEM text; what does not parse is left out, as OpenSSL's reader stops there."""
     found = Authorities(path, [])
-    for match in _PEM.finditer(pem):
-        try:
-            if match.group(1) in _CERTIFICATE_LABELS:
-                found.certificates.append(x509.load_pem_x509_certificate(match.group(0)))
-            elif match.group(1) == b"X509 CRL":
-                found.revocations.append(x509.load_pem_x509_crl(match.group(0)))
-        except ValueError:
-            break
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # about serial numbers of well-known authorities
+        for match in _PEM.finditer(pem):
+            try:
+                if match.group(1) in _CERTIFICATE_LABELS:
+                    found.certificates.append(x509.load_pem_x509_certificate(match.group(0)))
+                elif match.group(1) == b"X509 CRL":
+                    found.revocations.append(x509.load_pem_x509_crl(match.group(0)))
+            except ValueError:
+                break
     return found
 
 
