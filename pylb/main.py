@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import MutableMapping, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 def entry() -> None:
     """The program; ends with its exit status."""
+    if sys.argv[1:2] not in (["lab"], ["test"]):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends a start at once, and tells by which signal
     try:
         status = main(sys.argv)
         sys.stdout.flush()
@@ -130,6 +133,11 @@ def start(options: Options, config: Config, report: Report) -> int:
     """The last checks, then ``-c`` ends here and anything else runs."""
     if options.master_cli and not (options.master_worker or config.global_.master_worker):
         report.warning("a master CLI socket was defined, but master-worker mode (-W) is not enabled.")
+    elif options.master_cli and not options.check:
+        from pylb.keywords.config.master import read_master_socket
+
+        if not read_master_socket(options.master_cli[-1], config, report):
+            return 1
     if config.global_.quiet:
         report.hush()
     if report.warnings and (report.zero_warning or config.global_.zero_warning):

@@ -104,6 +104,8 @@ class Global:
     maxsslrate: int = 0
     maxpipes: int = 0
     ulimit_n: int = 0
+    planned_sockets: int = 0  # descriptors for `maxconn` connections and everything else; computed at start
+    memory_limit: int = 0  # -m, megabytes
     fd_hard_limit: int = 0
     zero_warning: bool = False
     quiet: bool = False
@@ -133,6 +135,7 @@ class Global:
     server_state_base: str | None = None
     server_state_file: str | None = None
     stats_sockets: list[StatsSocket] = field(default_factory=list)
+    master_socket: Bind | None = None  # -S
     stats_timeout: int = 10_000
     stats_maxconn: int = 10
     bufsize: int = 16384

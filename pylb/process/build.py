@@ -10,6 +10,7 @@ from pylb.base.clock import Clock
 from pylb.base.net import ListenError, ListenOptions, Net
 from pylb.config import model
 from pylb.control.http_services import serve_statistics
+from pylb.process.binding import listen_options
 from pylb.proxy.listener import Listener
 from pylb.proxy.process import Process
 from pylb.proxy.proxy import Backend, Frontend
@@ -132,8 +133,7 @@ def chosen_format(process: Process, settings: model.Proxy) -> LogFormat | None:
 
 # -- sockets
 def listen(process: Process) -> None:
-    """Bind every listener; raises StartError naming all that failed."""
-    failed = []
+    """Have every listener accept; raises StartError when a socket that was not opened before cannot be."""
     for frontend in process.frontends.values():
         for listener in frontend.listeners:
             if frontend.settings.disabled:
@@ -141,16 +141,10 @@ def listen(process: Process) -> None:
             try:
                 listener.listening = process.net.listen(listener.bind.address.endpoint(), lambda at=listener: Acceptor(at), options(listener))  # type: ignore[misc]
             except ListenError as error:
-                failed.append(f"Starting {'proxy' if frontend.own_backend else 'frontend'} {frontend.name}: {error.why} [{listener.bind.text}]")
-    if failed:
-        raise StartError("\n".join(failed))
+                raise StartError(f"Starting {'proxy' if frontend.own_backend else 'frontend'} {frontend.name}: {error.why} [{listener.bind.text}]") from None
 
 
 def options(listener: Listener) -> ListenOptions:
     """How this bind line wants its socket."""
-    bind, frontend = listener.bind, listener.frontend
-    backlog = bind.backlog or frontend.settings.backlog or frontend.maxconn or 1024
-    return ListenOptions(
-        backlog=backlog, v6only=bind.v6only, v4v6=bind.v4v6, transparent=bind.transparent, interface=bind.interface, mss=bind.mss, tfo=bind.tfo,
-        defer_accept=bind.defer_accept, user_timeout=bind.tcp_user_timeout, mode=bind.mode, uid=bind.uid, gid=bind.gid,
-    )  # fmt: skip
+    frontend = listener.frontend
+    return listen_options(listener.bind, frontend.settings.backlog or frontend.maxconn or 1024, reuse_port=True)

@@ -246,8 +246,10 @@ class _Hold(asyncio.Protocol):
 class RealNet:
     """`Net` on the operating system. `close` frees the descriptors of its own; connections and listeners are their owners' care."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, opened: Callable[[Endpoint], socket.socket | None] | None = None) -> None:
+        """`opened` hands out sockets that listen already."""
         self._loop = loop
+        self._opened = opened or (lambda endpoint: None)
         self._watcher: Watcher | None = None
         self._idle = select.poll()
 
@@ -266,7 +268,7 @@ class RealNet:
         sock: socket.socket | None = None,
     ) -> Listening:
         """`sock`: a socket that `open_listener` made before this loop existed; it is ours from now on."""
-        listening = _Listening(self._loop, endpoint, sock or sockets.open_listener(endpoint, options), factory, options.backlog)
+        listening = _Listening(self._loop, endpoint, sock or self._opened(endpoint) or sockets.open_listener(endpoint, options), factory, options.backlog)
         if not paused:
             listening.resume()
         return listening

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pylb.base.net import ListenError
+from pylb.control.cli import CliListener
 from pylb.process.build import StartError
 from pylb.proxy.transition import Transition
 from pylb.stream import connect
@@ -50,12 +51,12 @@ def listen_for_commands(worker: Worker) -> None:
     """Open the stats sockets; raises StartError."""
     process = worker.process
     for number, settings in enumerate(process.config.global_.stats_sockets, 1):
-        from pylb.control.cli import CliListener
-
         try:
-            worker.stops.append(CliListener(process, settings, number).close)
+            listener = CliListener(process, settings, number)
         except ListenError as error:
             raise StartError(f"Starting proxy GLOBAL: {error.why} [{settings.bind.text}]") from None
+        worker.commands.append(listener)
+        worker.stops.append(listener.close)
 
 
 def start(worker: Worker) -> None:

@@ -9,33 +9,40 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import sys
 from collections.abc import Callable
 
 from pylb.base.clock import Clock
-from pylb.base.timers import NEVER
 from pylb.config import model
 from pylb.config.report import Report
+from pylb.control.cli import CliListener
 from pylb.process import build, shutdown
+from pylb.process.binding import Opened
+from pylb.process.link import Link
 from pylb.process.net import RealNet
-from pylb.proxy.process import Process
 
 LEVELS = {0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ALERT", 4: "WARNING", 5: "NOTICE", 6: "NOTICE"}
+# what a process answers itself, and holds back while it starts
+HANDLED = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTOU, signal.SIGTTIN, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD,
+)  # fmt: skip
+CONVERSATION_POLL = 0.1  # seconds between looks whether the last command has been answered
 
 
 class Worker:
     """Runs a configuration until it is told to stop."""
 
-    def __init__(self, config: model.Config, report: Report, *, tag: str = "haproxy", version: str = "") -> None:
+    def __init__(self, config: model.Config, report: Report, opened: Opened | None = None, *, tag: str = "haproxy", version: str = "") -> None:
         self.loop = new_loop()
         asyncio.set_event_loop(self.loop)
         self.report = report
-        self.net = RealNet(self.loop)
+        self.net = RealNet(self.loop, (opened or Opened()).take)
         self.process = build.build(config, self.loop, Clock(self.loop.time), self.net, tag=tag)
         self.process.version = version
         self.process.message = self.message
         self.process.startup_logs = report.startup_logs()
         self.died_of: int | None = None
+        self.commands: list[CliListener] = []  # the stats sockets
+        self.link: Link | None = None  # to the master
         self.stops: list[Callable[[], None]] = []  # what was started and wants to be stopped
 
     def message(self, level: int, text: str) -> None:
@@ -48,10 +55,15 @@ class Worker:
         """Bind everything; raises build.StartError."""
         build.listen(self.process)
 
+    def attend(self, link: int) -> None:
+        """Belong to a master: answer its commands, end when it does."""
+        self.link = Link(self.process, link, self.loop.stop)
+        self.stops.append(self.link.close)
+
     def run(self) -> None:
         """Serve until stopped."""
         self.install_signals()
-        self.process.on_idle = self.loop.stop
+        self.process.on_idle = self.leave_when_idle
         gc.collect()
         gc.freeze()
         self.loop.run_forever()
@@ -63,13 +75,15 @@ class Worker:
             (signal.SIGINT, lambda: self.stop_now(signal.SIGINT)),
             (signal.SIGTERM, lambda: self.stop_now(signal.SIGTERM)),
             (signal.SIGUSR1, self.stop_softly),
-            (signal.SIGTTOU, self.pause),
-            (signal.SIGTTIN, self.resume),
-            (signal.SIGHUP, self.dump),
+            (signal.SIGTTOU, lambda: shutdown.pause(self.process, self.commands)),
+            (signal.SIGTTIN, lambda: shutdown.resume(self.process, self.commands)),
+            (signal.SIGHUP, lambda: shutdown.dump(self.process, self.commands)),
             (signal.SIGQUIT, lambda: None),
         ):
             self.loop.add_signal_handler(number, action)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
     def stop_now(self, number: int) -> None:
         """Leave at once; the exit status tells which signal it was."""
@@ -82,35 +96,26 @@ class Worker:
         if process.stopping:
             return
         process.stopping = True
-        for frontend in process.frontends.values():
-            for listener in frontend.listeners:
-                if listener.listening is not None:
-                    listener.listening.close()
-                    listener.listening = None
-        shutdown.tell_stopped(process)
+        shutdown.stop_listening(process, self.commands, in_worker=self.link is not None)
         for mux in list(process.sessions):
             mux.stop_when_idle()
         limit = process.config.global_.hard_stop_after
         if limit:
-            self.loop.call_later(limit / 1000, self.loop.stop)
-        if not process.connections:
+            self.loop.call_later(limit / 1000, self.stop_hard)
+        self.leave_when_idle()
+
+    def stop_hard(self) -> None:
+        """`hard-stop-after`: those that are left have had their time."""
+        shutdown.tell_hard_stop(self.process)
+        self.loop.stop()
+
+    def leave_when_idle(self) -> None:
+        """End when nothing is served any more, commands included."""
+        conversations = sum(len(listener.connections) for listener in self.commands) + (len(self.link.connections) if self.link else 0)
+        if not self.process.connections and not conversations:
             self.loop.stop()
-
-    def pause(self) -> None:
-        """TTOU: leave new connections in the kernel's queue."""
-        for frontend in self.process.frontends.values():
-            frontend.pause()
-
-    def resume(self) -> None:
-        """TTIN: accept again."""
-        for frontend in self.process.frontends.values():
-            frontend.resume()
-
-    def dump(self) -> None:
-        """HUP: one line per server and proxy, to the terminal and the logs."""
-        for line in shutdown.state_lines(self.process):
-            self.process.message(4, line)
-            self.process.log(5, line)
+        elif conversations:
+            self.loop.call_later(CONVERSATION_POLL, self.leave_when_idle)
 
     def close(self) -> None:
         """Give everything back."""
@@ -135,12 +140,3 @@ def new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
-
-
-def flush_output() -> None:
-    """What was printed leaves before the process does."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-
-
-__all__ = ["NEVER", "Process", "Worker", "flush_output", "new_loop"]

@@ -139,14 +139,24 @@ def sockets(view: InfoView) -> int:
     """The descriptors HAProxy would plan for: two per connection, one per listener and check, two per agent, `stats maxconn`, and its reserve."""
     process = view.process
     settings = process.config.global_
-    if settings.ulimit_n:
-        return settings.ulimit_n
+    if settings.planned_sockets:
+        return settings.planned_sockets
     fixed = RESERVED_SOCKETS + SOCKETS_PER_THREAD * threads(view) + len(settings.stats_sockets)
     if settings.stats_sockets:
         fixed += settings.stats_maxconn
     bound = sum(len(proxy.listeners) for proxy in process.frontends.values())
     probes = sum(checks_of(server) + 2 * agents_of(server) for proxy in process.backends.values() for server in proxy.servers)
     return 2 * process.maxconn + 2 * settings.maxpipes + fixed + bound + probes
+
+
+def descriptors(view: InfoView) -> int:
+    """`ulimit-n`, or what is planned for."""
+    return view.process.config.global_.ulimit_n or sockets(view)
+
+
+def memory_limit(view: InfoView) -> int:
+    """Megabytes; 0: none."""
+    return view.process.config.global_.memory_limit
 
 
 def tls_reuse(view: InfoView) -> float:
@@ -208,11 +218,11 @@ INFO: Final[tuple[InfoField, ...]] = (
     InfoField("Pid", "SGP", U32, lambda v: v.process.pid, "This worker process identifier for the system"),
     InfoField("Uptime", "MDP", STR, uptime_text, "How long ago this worker process was started (days+hours+minutes+seconds)"),
     InfoField("Uptime_sec", "MDP", U32, lambda v: v.uptime, "How long ago this worker process was started (seconds)", "uptime_seconds", float_tags="MDP"),
-    InfoField("Memmax_MB", "CLP", U32, constant(0), "Worker process's hard limit on memory usage in MB (-m on command line)"),
+    InfoField("Memmax_MB", "CLP", U32, memory_limit, "Worker process's hard limit on memory usage in MB (-m on command line)"),
     InfoField("PoolAlloc_MB", "MGP", U32, memory_megabytes, "Amount of memory allocated in pools (in MB)"),
     InfoField("PoolUsed_MB", "MGP", U32, memory_megabytes, "Amount of pool memory currently used (in MB)"),
     InfoField("PoolFailed", "MCP", U32, constant(0), "Number of failed pool allocations since this worker was started", "pool_failures_total"),
-    InfoField("Ulimit-n", "CLP", U32, sockets, "Hard limit on the number of per-process file descriptors", "max_fds"),
+    InfoField("Ulimit-n", "CLP", U32, descriptors, "Hard limit on the number of per-process file descriptors", "max_fds"),
     InfoField("Maxsock", "CLP", U32, sockets, "Hard limit on the number of per-process sockets", "max_sockets"),
     InfoField(
         "Maxconn", "CLP", U32, lambda v: v.process.maxconn,
@@ -362,7 +372,10 @@ INFO: Final[tuple[InfoField, ...]] = (
         "Total number of log messages received by log-forwarding listeners on this worker process since started", "recv_logs_total",
     ),
     InfoField("Build info", "POS", STR, constant(version.VERSION), "Build info", "build_info"),
-    InfoField("Memmax_bytes", "CLP", U32, constant(0), "Worker process's hard limit on memory usage in byes (-m on command line)", "max_memory_bytes"),
+    InfoField(
+        "Memmax_bytes", "CLP", U32, lambda view: memory_limit(view) << 20, "Worker process's hard limit on memory usage in byes (-m on command line)",
+        "max_memory_bytes",
+    ),  # fmt: skip
     InfoField("PoolAlloc_bytes", "MGP", U64, memory, "Amount of memory allocated in pools (in bytes)", "pool_allocated_bytes"),
     InfoField("PoolUsed_bytes", "MGP", U64, memory, "Amount of pool memory currently used (in bytes)", "pool_used_bytes"),
     InfoField("Start_time_sec", "MDP", U32, started, "Start time in seconds", "start_time_seconds", float_tags="MDP"),
