@@ -24,7 +24,7 @@ def deny(args: Args) -> Run:
     def run(stream: Any) -> None:
         stream.count(counter)
         message, body = reply.make(stream)
-        raise Answer(message, body, who="P", when=when)
+        raise Answer(message, body, who="P", when=when, status=reply.status)
 
     return run
 
@@ -35,8 +35,9 @@ def tarpit(args: Args) -> Run:
     reply = refusal(args, 500)
 
     def run(stream: Any) -> None:
+        stream.count("dreq")
         message, body = reply.make(stream)
-        raise Answer(message, body, who="P", when="T", tarpit=True)
+        raise Answer(message, body, who="P", when="T", tarpit=True, status=reply.status)
 
     return run
 
@@ -49,7 +50,7 @@ def return_(args: Args) -> Run:
 
     def run(stream: Any) -> None:
         message, body = reply.make(stream)
-        raise Answer(message, body, who="L", when=when)
+        raise Answer(message, body, who="L", when=when, status=reply.status)
 
     return run
 
@@ -62,9 +63,11 @@ def auth(args: Args) -> Run:
     def run(stream: Any) -> None:
         text = realm if realm is not None else (stream.backend or stream.frontend).name.encode()
         proxied = "http-use-proxy-header" in stream.frontend.settings.options and stream.request.headers.contains(b"proxy-connection")
-        message, body = local.error_of(stream, 407 if proxied else 401)
-        message.headers.add(b"proxy-authenticate" if proxied else b"www-authenticate", b'Basic realm="%s"' % text)
-        raise Answer(message, body, who="L", when="R")
+        status = 407 if proxied else 401
+        message, body = local.error_of(stream, status)
+        if message is not None:
+            message.headers.add(b"proxy-authenticate" if proxied else b"www-authenticate", b'Basic realm="%s"' % text)
+        raise Answer(message, body, who="L", when="R", status=status)
 
     return run
 
@@ -91,8 +94,12 @@ def linked(args: Args, reply: Reply) -> Reply:
             pages = config.http_errors.get(name)
             if pages is None:
                 args.reading.fail(f"Proxy '{proxy.name}': unknown http-errors section '{name}' referenced by an http reply .")
-            else:
-                reply.page = pages.get(reply.status)
+                return
+            reply.page = pages.get(reply.status)
+            if reply.page is None:
+                args.report.warning(
+                    f"Proxy '{proxy.name}': status '{reply.status}' referenced by an http reply not declared in http-errors section '{name}'."
+                )
 
         args.later(take)
     return reply

@@ -9,7 +9,7 @@ from typing import Any
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.sample.logformat import LogFormat
-from pylb.stream.verdict import Answer, Stop, Verdict
+from pylb.stream.verdict import Stop
 
 REQUEST = ("http-request",)
 BOTH = ("http-request", "http-response")
@@ -22,8 +22,13 @@ CONTENT = ("tcp-request content", "tcp-response content")
 Bytes = Callable[[Any], bytes]
 Substitute = Callable[[Any, bytes], "bytes | None"]
 REFERENCE = re.compile(rb"\\(?:([0-9])|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+LONELY = re.compile(rb"(?<!\\)(?:\\\\)*\\\Z")  # a backslash with nothing behind it
 ROOMY = 8192  # heads up to this size leave room for any usual rewrite; only larger ones are measured
 USUAL = 512
+
+
+class BadTemplate(ValueError):
+    """A replacement ends in the middle of an escape: the rewrite fails."""
 
 
 def constant(data: bytes) -> Bytes:
@@ -52,13 +57,13 @@ def only(args: Args, complaint: str) -> None:
 
 
 def substitution(regex: re.Pattern[bytes], template: Bytes) -> Substitute:
-    r"""A function that puts the template, with its \0 to \9 filled in, where the first match is; None: no match."""
+    r"""A function that gives the template, with its \0 to \9 filled in, for a text that matches; None: no match."""
 
     def substitute(stream: Any, text: bytes) -> bytes | None:
         found = regex.search(text)
         if found is None:
             return None
-        return text[: found.start()] + expand(template(stream), found) + text[found.end() :]
+        return expand(template(stream), found)
 
     return substitute
 
@@ -76,6 +81,8 @@ def expand(template: bytes, found: re.Match[bytes]) -> bytes:
             return other or b""
         return found.group(int(digit)) or b"" if int(digit) <= found.re.groups else b""
 
+    if LONELY.search(template):
+        raise BadTemplate
     return REFERENCE.sub(one, template)
 
 
@@ -97,7 +104,4 @@ def refuse_rewrite(stream: Any, ruleset: str) -> None:
     if stream.lenient:
         return
     stream.count("eint")
-    raise Stop("P", "R" if ruleset == "http-request" else "H", 500 if ruleset != "http-response" else 502)
-
-
-__all__ = ["Answer", "Verdict"]
+    raise Stop("P", "R" if ruleset == "http-request" else "H", 500)

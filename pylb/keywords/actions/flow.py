@@ -48,15 +48,13 @@ def reject(args: Args) -> Run:
 @action("silent-drop", rulesets=(*BOTH, *TCP))
 def silent_drop(args: Args) -> Run:
     """Forget the connection without telling the client: no answer, no FIN."""
-    when = {"http-response": "H", "tcp-response content": "D"}.get(args.ruleset, "R")
-    counter = "dresp" if args.ruleset in ("http-response", "tcp-response content") else "dreq"
 
     def run(stream: Any) -> None:
         session = stream.session
         session.process.net.forget(session.transport)
         if stream is not session:
-            stream.count(counter)
-        raise Stop("P", when, 0)
+            stream.count("dreq")
+        raise Stop("P", "R", 0)
 
     return run
 

@@ -9,7 +9,7 @@ from typing import Any
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import HTTP, REQUEST, Bytes, Substitute, bytes_of, fits, refuse_rewrite, substitution
+from pylb.keywords.actions.common import HTTP, REQUEST, BadTemplate, Bytes, Substitute, bytes_of, fits, refuse_rewrite, substitution
 from pylb.sample.regexes import compile_regex
 from pylb.stream.registry import action
 from pylb.wire.headers import Headers, value_ends
@@ -117,7 +117,7 @@ def name_test(method: str, text: str, name: bytes) -> NameTest:
 # -- replacing
 @action("replace-header", rulesets=HTTP, usage="<name> <regex> <fmt>")
 def replace_header(args: Args) -> Run:
-    r"""Where the whole value of a field <name> matches <regex>, put <fmt> (with \1 ... \9) in the match's place."""
+    r"""Where the value of a field <name> matches <regex>, put <fmt> (with \1 ... \9) in its place."""
     return replacing(args, in_whole)
 
 
@@ -141,7 +141,11 @@ def replacing(args: Args, change: Callable[[Any, bytes, Substitute], bytes]) -> 
         headers: Headers = stream.headers
         for index, (key, old) in enumerate(headers):
             if key == name:
-                new = change(stream, old, substitute)
+                try:
+                    new = change(stream, old, substitute)
+                except BadTemplate:
+                    refuse_rewrite(stream, ruleset)
+                    return
                 if len(new) > len(old) and not fits(stream, len(new) - len(old)):
                     refuse_rewrite(stream, ruleset)
                     return
@@ -151,19 +155,17 @@ def replacing(args: Args, change: Callable[[Any, bytes, Substitute], bytes]) -> 
 
 
 def in_whole(stream: Any, value: bytes, substitute: Substitute) -> bytes:
-    """The value with the match in it replaced."""
+    """The replacement, where the value matches."""
     new = substitute(stream, value)
     return value if new is None else new
 
 
 def in_parts(stream: Any, value: bytes, substitute: Substitute) -> bytes:
-    """The value with the match in each of its elements replaced; commas and blanks stay where they are."""
+    """The value with each element that matches replaced, blanks around it included; the others stay as they are."""
     pieces, start = [], 0
     for end in value_ends(value):
         part = value[start:end]
-        inner = part.strip(b" \t")
-        before = part[: len(part) - len(part.lstrip(b" \t"))]
-        new = substitute(stream, inner) if inner else None
-        pieces.append(part if new is None else before + new + part[len(before) + len(inner) :])
+        new = substitute(stream, part.strip(b" \t"))
+        pieces.append(part if new is None else new)
         start = end + 1
     return b",".join(pieces)

@@ -16,6 +16,7 @@ from pylb.stream.registry import action
 from pylb.stream.verdict import Answer
 from pylb.wire import uri
 from pylb.wire.headers import Pair
+from pylb.wire.message import Framing
 
 CODES = ("301", "302", "303", "307", "308")
 UNCACHED = (302, 303, 307)  # these say `cache-control: no-cache`
@@ -40,18 +41,12 @@ class Redirection:
         if self.kind == "location":
             return value
         target: bytes = stream.request.target
-        path = uri.path(target) if "drop-query" in self.flags else uri.path_and_query(target)
+        path = (uri.path(target) if "drop-query" in self.flags else uri.path_and_query(target)) or b"/"
+        if "append-slash" in self.flags and not path.endswith(b"/"):
+            path += b"/"
         if self.kind == "scheme":
-            return value + b"://" + (stream.request.headers.get(b"host") or b"") + self.slashed(path or b"/")
-        path = self.slashed(path)
+            return value + b"://" + (stream.request.headers.get(b"host") or b"") + path
         return path if value == b"/" else value + path
-
-    def slashed(self, path: bytes) -> bytes:
-        """`append-slash`: a directory's name ends with a slash."""
-        if "append-slash" not in self.flags or not path:
-            return path
-        head, mark, query = path.partition(b"?")
-        return path if head.endswith(b"/") else head + b"/" + mark + query
 
 
 @action("redirect", rulesets=BOTH, usage="{ location | prefix | scheme } <to> [code <code>] [<option>]")
@@ -66,10 +61,11 @@ def redirect(args: Args) -> Run:
             return
         headers: list[Pair] = [(b"location", location)]
         if rule.code in UNCACHED:
-            headers.insert(0, (b"cache-control", b"no-cache"))
+            headers.append((b"cache-control", b"no-cache"))
         if rule.cookie is not None:
             headers.append((b"set-cookie", rule.cookie))
         message, body = local.make(rule.code, headers)
+        message.keep_alive = response or stream.request.framing is Framing.NONE
         raise Answer(message, body, who="L", when="H" if response else "R")
 
     return run

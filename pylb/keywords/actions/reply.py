@@ -18,10 +18,8 @@ from pylb.keywords.actions.common import Bytes, as_bytes, bytes_of, constant
 from pylb.sample.logformat import compile_log_format
 from pylb.stream import local
 from pylb.wire.h1 import Limits
-from pylb.wire.message import Response
 from pylb.wire.replies import has_page, parse_errorfile
 
-Made = tuple[Response, bytes]
 PAGES = ("default-errorfiles", "errorfile", "errorfiles")
 PAYLOADS = ("file", "lf-file", "string", "lf-string")
 HDR = "'hdr' expects <name> and <value> as arguments"
@@ -40,15 +38,16 @@ class Reply:
     section: str | None = None  # of `errorfiles`
     raw: bytes | None = None  # a body that never changes
 
-    def make(self, stream: Any) -> Made:
+    def make(self, stream: Any) -> local.Made:
         """The answer to one stream."""
         if self.page is not None:
             return local.from_errorfile(self.page)
-        if self.kind in PAGES:
+        if self.kind == "default-errorfiles":
             return local.error_of(stream, self.status)
         body = self.body(stream) if self.body is not None else b""
         fields = [(b"content-type", self.content_type)] if self.content_type is not None and body else []
-        return local.make(self.status, [*fields, *((name, value(stream)) for name, value in self.headers)], body)
+        computed = [(name, value(stream)) for name, value in self.headers]
+        return local.make(self.status, fields, body, first=[pair for pair in computed if pair[1]])
 
 
 def read_reply(args: Args, status: int) -> Reply:

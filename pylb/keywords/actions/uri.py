@@ -10,11 +10,10 @@ from pylb.base.errors import Alert
 from pylb.base.units import leading_integer
 from pylb.config.args import Args, BareAlert
 from pylb.config.model import Run
-from pylb.keywords.actions.common import REQUEST, RESPONSE, bytes_of, fits, only, refuse_rewrite, substitution
+from pylb.keywords.actions.common import REQUEST, RESPONSE, BadTemplate, bytes_of, fits, only, refuse_rewrite, substitution
 from pylb.sample.regexes import compile_regex
-from pylb.stream import local
 from pylb.stream.registry import action
-from pylb.stream.verdict import Answer
+from pylb.stream.verdict import Stop
 from pylb.wire import uri
 from pylb.wire.message import Request
 from pylb.wire.replies import reason
@@ -108,7 +107,11 @@ def replacing(args: Args, part: Callable[[bytes], bytes], change: Change) -> Run
     def run(stream: Any) -> None:
         request: Request = stream.request
         old = part(request.target)
-        new = substitute(stream, old) if old else None
+        try:
+            new = substitute(stream, old) if old else None
+        except BadTemplate:
+            refuse_rewrite(stream, "http-request")
+            return
         if new is None:
             return
         if len(new) > len(old) and not fits(stream, len(new) - len(old)):
@@ -142,16 +145,10 @@ def normalize_uri(args: Args) -> Run:
         try:
             stream.request.target = change(stream.request.target)
         except uri.InvalidUri:
-            refuse_uri(stream)
+            stream.count("ereq")
+            raise Stop("P", "R", 400) from None
 
     return run
-
-
-def refuse_uri(stream: Any) -> None:
-    """The URI is no URI."""
-    stream.count("ereq")
-    message, body = local.error_of(stream, 400)
-    raise Answer(message, body, who="P", when="R")
 
 
 # -- the status line
@@ -168,7 +165,7 @@ def set_status(args: Args) -> Run:
         text = args.next().encode("latin-1", "replace")
 
     def run(stream: Any) -> None:
-        stream.response.status = status
+        stream.status = stream.response.status = status
         stream.response.reason = text if text is not None else reason(status)
 
     return run
