@@ -1,0 +1,128 @@
+"""The last steps of reading: numbers of objects, addresses of named servers, and defaults that depend on everything else."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from pylb.config import model
+from pylb.config.args import Reading
+
+UNSET_STATE_FILE = (
+    "backend '{}' configured to load server state file from global section 'server-state-file' directive."
+    " Unfortunately, 'server-state-file' is not set!"
+)
+
+
+def number_proxies(config: model.Config) -> None:
+    """Proxies, listeners and servers without a number of their own get the next free one."""
+    taken = {proxy.id for proxy in config.proxies if proxy.id}
+    number = 2 if config.global_.stats_sockets else 1  # the proxy behind the stats sockets is the first
+    for proxy in config.proxies:
+        if proxy.id is None:
+            while number in taken:
+                number += 1
+            proxy.id = number
+        number += 1
+        number_members(proxy.servers)
+        number_members(proxy.binds)
+
+
+def number_members(members: Iterable[Any]) -> None:
+    """Number what has an `id`, from 1. One that has a number of its own uses up a turn, as HAProxy counts."""
+    listed = list(members)
+    taken = {member.id for member in listed if member.id}
+    number = 1
+    for member in listed:
+        if member.id is None:
+            while number in taken:
+                number += 1
+            member.id = number
+        number += 1
+
+
+def resolve_servers(reading: Reading) -> None:
+    """Names of servers become addresses, unless the line says that they need not."""
+    failed = False
+    for proxy in reading.config.proxies:
+        for server in proxy.servers:
+            if server.address.kind != "name" or _resolve(server):
+                continue
+            who = f"[{server.place}] : 'server {proxy.name}/{server.name}' : could not resolve address '{server.address.host}'"
+            if "none" in server.init_addr or reading.config.global_.ignore_resolution:
+                if not server.init_addr or "libc" in server.init_addr:
+                    reading.report.warning(f"{who}, disabling server.")
+                server.unresolved = True
+            else:
+                reading.fail(f"{who}.")
+                failed = True
+    if failed:
+        reading.fail("Failed to initialize server(s) addr.")
+        reading.aborted = True
+
+
+def _resolve(server: model.Server) -> bool:
+    """Ask the system, as `init-addr` allows."""
+    methods = server.init_addr or ("last", "libc")
+    families = {4: socket.AF_INET, 6: socket.AF_INET6}
+    if "libc" in methods:
+        try:
+            found = socket.getaddrinfo(server.address.host, None, families.get(server.address.family, socket.AF_UNSPEC), socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            found = []
+        if found:
+            host = str(found[0][4][0])
+            server.address = replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host)
+            return True
+    fixed = next((method for method in methods if method not in ("last", "libc", "none")), None)
+    if fixed:
+        server.address = replace(server.address, kind="ipv6" if ":" in fixed else "ipv4", host=fixed)
+    return fixed is not None
+
+
+def open_state_file(reading: Reading) -> None:
+    """Tell when the global file of server states is not there."""
+    settings = reading.config.global_
+    name = settings.server_state_file
+    if name is None:
+        for proxy in reading.config.proxies:
+            if proxy.load_server_state == "global" and proxy.is_backend and not proxy.disabled:
+                reading.report.warning(UNSET_STATE_FILE.format(proxy.name))
+        return
+    if settings.server_state_base and not name.startswith("/"):
+        name = f"{settings.server_state_base}/{name}"
+    try:
+        with open(name, "rb"):
+            pass
+    except OSError as error:
+        reading.report.warning(f"config: Can't open global server state file '{name}': {error.strerror}")
+
+
+def settle(config: model.Config) -> None:
+    """Defaults that depend on everything else."""
+    for proxy in config.proxies:
+        if proxy.is_backend and not proxy.full_connections:
+            proxy.full_connections = full_connections(proxy, config)
+        if proxy.is_backend and proxy.balance is None:
+            proxy.balance = model.Balance()
+
+
+def full_connections(proxy: model.Proxy, config: model.Config) -> int:
+    """A tenth of what all frontends may send here; 0 when a frontend's limit is only known at start."""
+    total = 0
+    for frontend in config.proxies:
+        if frontend.is_frontend and leads_to(frontend, proxy):
+            limit = frontend.maxconn or config.global_.maxconn
+            if not limit:
+                return 0
+            total += limit
+    return (total + 9) // 10
+
+
+def leads_to(frontend: model.Proxy, backend: model.Proxy) -> bool:
+    """Can requests of `frontend` come to `backend`? HAProxy leaves out names that are only known at run time."""
+    if frontend is backend or frontend.default_backend == backend.name:
+        return True
+    return any(not rule.dynamic and rule.target == backend.name for rule in frontend.switch_rules)
