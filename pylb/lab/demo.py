@@ -59,13 +59,18 @@ def play(words: Sequence[str], directory: Path, program: str | None, show: bool)
         files = render(site, Places(), Path("/run/pylb-lab")) if kept is None else kept
         print("\n".join(f"### {name}\n{text}" for name, text in files.items()), end="")
         return 0
-    drill.prepare_directory(directory)
     request = Request(site, render, directory, [program] if program else [sys.executable, "-m", "pylb"])
     if kept is not None:
         request.written = write_beside(path, kept)
         if request.written is None:
-            request.site.notes.append(f"{path.parent} cannot be written to: Kolla's own files were not kept")
-    return run(request)
+            request.site.notes.append(f"{path.absolute().parent} cannot be written to: Kolla's own files were not kept")
+    drill.prepare_directory(directory)
+    try:
+        return run(request)
+    except KeyboardInterrupt:  # before the loop took over
+        return 0
+    finally:
+        drill.remove(directory)
 
 
 def run(request: Request) -> int:
@@ -77,7 +82,9 @@ def run(request: Request) -> int:
         return await Lab(request).run()
 
     try:
-        return loop.run_until_complete(live())
+        status = loop.run_until_complete(live())
+        print("The lab has ended; everything is stopped and removed." if request.written is None else f"The lab has ended; {request.written} is kept.")
+        return status
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
@@ -100,11 +107,12 @@ def write_beside(path: Path, files: dict[str, str]) -> Path | None:
     target = path.absolute().parent / f"{path.stem}-haproxy"
     try:
         (target / "services.d").mkdir(parents=True, exist_ok=True)
-        for old in [target / "haproxy.cfg", *(target / "services.d").glob("*.cfg")]:
-            if old.exists():
-                if not old.read_text().startswith(kolla_files.MARK):
-                    raise LabError(f"{old}: was not written by the lab, and would be overwritten: move it away")
-                old.unlink()
+        there = [old for old in (target / "haproxy.cfg", *(target / "services.d").glob("*.cfg")) if old.exists()]
+        for old in there:
+            if not old.read_text().startswith(kolla_files.MARK):
+                raise LabError(f"{old}: was not written by the lab, and would be overwritten: move it away")
+        for old in there:
+            old.unlink()
         for name, text in files.items():
             (target / name).write_text(text)
     except OSError:

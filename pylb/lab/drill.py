@@ -77,6 +77,12 @@ def clear(directory: Path) -> None:
             entry.unlink(missing_ok=True)
 
 
+def remove(directory: Path) -> None:
+    """The end of the lab's directory."""
+    clear(directory)
+    directory.rmdir()
+
+
 def is_alive(directory: Path) -> bool:
     """Does a lab answer there?"""
     with socket.socket(socket.AF_UNIX) as one:

@@ -8,6 +8,7 @@ the connections that it had accepted; `start` brings it back where it was.
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 from collections import deque
 from dataclasses import dataclass, field
@@ -90,6 +91,12 @@ def is_check(request: h11.Request) -> bool:
     return request.http_version == b"1.0" and not {name for name, _ in request.headers} & {b"host", b"user-agent"}
 
 
+def response(status: int, headers: list[tuple[str, str]]) -> h11.Response:
+    """The head of a response, with the usual reason."""
+    reason = http.client.responses.get(status, "")
+    return h11.Response(status_code=status, headers=headers, reason=reason.encode())
+
+
 class Conversation(asyncio.Protocol):
     """One connection of an origin: requests in, answers out, in order."""
 
@@ -149,7 +156,7 @@ class Conversation(asyncio.Protocol):
     def refuse(self, status: int) -> None:
         """The peer does not speak HTTP."""
         if self.codec.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self.write(self.codec.send(h11.Response(status_code=status, headers=[("content-length", "0"), ("connection", "close")])))
+            self.write(self.codec.send(response(status, [("content-length", "0"), ("connection", "close")])))
         if self.transport is not None:
             self.transport.close()
 
@@ -173,7 +180,7 @@ class Conversation(asyncio.Protocol):
         assert self.request is not None
         body = self.origin.describe(self.request) if answer.body is None else answer.body
         headers = [("content-length", str(len(body))), ("content-type", "application/json"), ("x-served-by", self.origin.name), *answer.headers]
-        pieces = [self.codec.send(h11.Response(status_code=answer.status, headers=headers))]
+        pieces = [self.codec.send(response(answer.status, headers))]
         if self.request.method != b"HEAD":
             pieces.append(self.codec.send(h11.Data(data=body)))
         pieces.append(self.codec.send(h11.EndOfMessage()))

@@ -1,7 +1,7 @@
 """A running lab: origins in this process, the load balancer in a child, a status display, and orders from other terminals.
 
-Order of the start: directory, origins (each on its port, or a free one), certificate, configuration, load balancer, orders. The end
-undoes it in reverse, whatever happened; nothing is left but the configuration that was written beside a globals.yml.
+Order of the start: origins (each on its port, or a free one), certificate, configuration, load balancer, orders. The end
+undoes it in reverse, whatever happened. The directory belongs to whoever made it.
 """
 
 from __future__ import annotations
@@ -237,8 +237,6 @@ class Lab:
         if self.log is not None:
             self.log.close()
         self.net.close()
-        drill.clear(self.directory)
-        self.directory.rmdir()
 
 
 def loopback_hosts(site: Site) -> dict[str, str]:
