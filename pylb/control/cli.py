@@ -78,6 +78,7 @@ class Connection(asyncio.Protocol):
         self.loop = process.loop
         level = Level[settings.bind.level.upper()]
         self.cli = Cli(process, level, settings.bind.severity_output, process.config.global_.stats_timeout / 1000)
+        self.cli.number = listener.number
         self.limit = process.config.global_.bufsize
         self.transport: asyncio.Transport | None = None
         self.received = bytearray()
@@ -90,7 +91,6 @@ class Connection(asyncio.Protocol):
     # -- events of the transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.cli.peer = self.transport.get_extra_info("peername")
         self.listener.opened(self)
         self.touch()
 

@@ -33,7 +33,7 @@ class Cli:
         self.modes: set[str] = set()  # expert, experimental
         self.timeout = timeout  # seconds of silence before the connection is closed
         self.payload: str | None = None  # of the command being run; None: it has none
-        self.peer = None
+        self.number = 1  # of the stats socket
 
     @property
     def now(self) -> float:

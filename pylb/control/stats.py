@@ -95,10 +95,13 @@ def clear_counters(process: Process, everything: bool = False) -> None:
     clear = clear_all if everything else clear_highest
     for face in process.proxies:
         parts = face.listeners if isinstance(face, Frontend) else face.servers
+        downs = face.counters.chkdown if isinstance(face, Backend) else 0
         for thing in (face, *parts):
             clear(thing.counters)
             if isinstance(thing, (Backend, Server)):
                 thing.queue.peak = 0
+        if isinstance(face, Backend):
+            face.counters.chkdown = downs  # HAProxy keeps how often a backend went down
     clear_highest(process.counters)
 
 

@@ -214,7 +214,7 @@ def add_map(cli: Cli, words: Words) -> None:
     for line in cli.payload.splitlines():
         key, _, value = line.strip(" \t").partition(" ")
         if not value.strip(" \t"):
-            raise Refusal(f"Missing value for key '{key}' in payload.\n")
+            raise Refusal(f"Missing value for key '{key}'.\n")
         add_one(found, key, value.strip(" \t"), number)
 
 

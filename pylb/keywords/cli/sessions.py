@@ -71,7 +71,7 @@ def own_summary(cli: Cli) -> str:
     """The line about this very conversation."""
     timeout = human(cli.timeout)
     return (
-        f"{hex(id(cli))}: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1 rate=1 cpu=0 lat=0"
+        f"{hex(id(cli))}: proto=unix_stream src=unix:{cli.number} fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1 rate=1 cpu=0 lat=0"
         f" rq[f=c08002h,i=0,an=00h,rx={timeout},wx=,ax=] rp[f=80008000h,i=0,an=00h,rx=,wx=,ax=] scf=[8,0h,fd=-1] scb=[8,1h,fd=-1]"
         f" exp={timeout} rc=0 c_exp=\n"
     )

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from pylb.base import version
 from pylb.control import stats
 from pylb.control.json_schema import SCHEMA
-from pylb.control.registry import Answer, Level, Refusal, Words, command
+from pylb.control.registry import INFO, Answer, Level, Message, Refusal, Words, command
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
 
 
 @command("show version", usage="show version", help="show version of the current process")
-def show_version(cli: Cli, words: Words) -> str:
+def show_version(cli: Cli, words: Words) -> Message:
     """The release that is spoken here."""
-    return f"{version.VERSION}\n"
+    return Message(INFO, f"{version.VERSION}\n")
 
 
 @command("show info", usage="show info [desc|json|typed|float]*", help="report information about the running process")
