@@ -528,30 +528,30 @@ def tls_version(stream: Any) -> str | None:
     return version
 
 
-# alias -> the same as source text, with the stream called s
+# alias -> the same as source text; the names it may use are those of `sample.logformat.LOCALS`
 INLINE = {
-    'ci': "{s.session.source[0] or 'unix'}",
-    'cp': '{s.session.source[1] if s.session.source[0] else s.session.listener.id}',
-    'ft': "{s.frontend.name if s.session.listener.tls is None else s.frontend.name + '~'}",
-    'b': '{(s.backend or s.frontend).name}',
-    's': '{s.server.name if s.server is not None else server_name(s)}',
-    'ac': '{s.process.connections}',
-    'fc': '{s.frontend.counters.scur}',
-    'bc': '{s.backend.counters.scur if s.backend is not None else 0}',
-    'sc': '{s.server.counters.scur if s.server is not None else 0}',
-    'rc': "{'+' if s.redispatched else ''}{s.retried}",
-    'sq': '{s.queue_ahead[0]}',
-    'bq': '{s.queue_ahead[1]}',
-    'B': "{'+' if s.frontend.log_asap else ''}{s.bytes_out}",
-    'ST': '{s.status}',
-    'ts': '{s.termination}',
-    'tsc': '{s.termination}{s.cookie_state}',
-    'TR': '{s.time_request - max(0, int((s.request_began - s.idle_from) * 1000)) if s.time_request >= 0 else -1}',
-    'Tw': '{(s.time_queue - s.time_request if s.time_request >= 0 else s.time_queue) if s.time_queue >= 0 else -1}',
-    'Tc': '{s.time_connect - s.time_queue if s.time_connect >= 0 else -1}',
-    'Tr': '{s.time_data - s.time_connect if s.time_data >= 0 else -1}',
-    'Ta': "{'+' if s.frontend.log_asap else ''}{s.time_close - max(0, int((s.request_began - s.idle_from) * 1000))}",
-    'tr': '{log_date(s.process.clock.wall_at(s.request_began))}',
+    "ci": "{source[0] or 'unix'}",
+    "cp": "{source[1] if source[0] else session.listener.id}",
+    "ft": "{frontend.name if session.listener.tls is None else frontend.name + '~'}",
+    "b": "{(backend or frontend).name}",
+    "s": "{server.name if server is not None else server_name(s)}",
+    "ac": "{s.process.connections}",
+    "fc": "{frontend.counters.scur}",
+    "bc": "{backend.counters.scur if backend is not None else 0}",
+    "sc": "{server.counters.scur if server is not None else 0}",
+    "rc": "{'+' if s.redispatched else ''}{s.retried}",
+    "sq": "{s.queue_ahead[0]}",
+    "bq": "{s.queue_ahead[1]}",
+    "B": "{asap}{s.bytes_out}",
+    "ST": "{s.status}",
+    "ts": "{s.termination}",
+    "tsc": "{s.termination}{s.cookie_state}",
+    "TR": "{request - idle if request >= 0 else -1}",
+    "Tw": "{(queue - request if request >= 0 else queue) if queue >= 0 else -1}",
+    "Tc": "{connect - queue if connect >= 0 else -1}",
+    "Tr": "{s.time_data - connect if s.time_data >= 0 else -1}",
+    "Ta": "{asap}{s.time_close - idle}",
+    "tr": "{log_date(s.process.clock.wall_at(s.request_began))}",
 }
 for _name, _source in INLINE.items():
     inline[_name] = (_source, {"log_date": log_date, "server_name": server_name})
