@@ -63,7 +63,8 @@ class Face:
         self.inspect_delay = seconds(settings.inspect_delay, 0.0)
         self.response_inspect_delay = seconds(settings.tcp_response_inspect_delay, 0.0)
         self.statistics = settings.statistics
-        self.has_request_rules = bool(self.http_request or self.tcp_request_content or self.redirects or self.statistics is not None)
+        self.buffers_request = "http-buffer-request" in settings.options
+        self.has_request_rules = bool(self.http_request or self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request)
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto
         self.error_files = settings.error_files

@@ -41,7 +41,8 @@ async def assign(stream: Any) -> None:
     backend: Backend = stream.backend
     if stream.server is not None and stream.server_slot:
         return
-    server = wanted_server(stream) or backend.balancer.pick(stream, stream.avoid)
+    wanted = wanted_server(stream)
+    server = wanted or backend.balancer.pick(stream, stream.avoid)
     if server is None:
         backend.counters.econ += 1
         raise Stop("S", "C", 503)
@@ -50,7 +51,7 @@ async def assign(stream: Any) -> None:
     elif server.full():
         await wait_in_queue(stream, backend, server)
     else:
-        take(stream, server)
+        take(stream, server, balanced=wanted is None)
     if stream.time_queue < 0:
         stream.time_queue = stream.ms_since(stream.idle_from)
 
@@ -65,13 +66,14 @@ def wanted_server(stream: Any) -> Server | None:
     return None
 
 
-def take(stream: Any, server: Server) -> None:
-    """A slot on `server` belongs to the stream from now on."""
+def take(stream: Any, server: Server, balanced: bool = True) -> None:
+    """A slot on `server` belongs to the stream from now on; `balanced`: the algorithm chose it."""
     stream.server = server
     stream.server_slot = True
     server.take(stream)
-    server.counters.lbtot += 1
-    stream.backend.counters.lbtot += 1
+    if balanced:
+        server.counters.lbtot += 1
+        stream.backend.counters.lbtot += 1
     now = stream.process.clock.now()
     server.counters.session_started(now)
     stream.backend.counters.lastsess = now
@@ -271,8 +273,7 @@ def send_request(stream: HttpStream) -> None:
     back.send_head(stream.request, not stream.keep_server)
     stream.uploading = True
     if stream.inbox_request:
-        for data in stream.inbox_request:
-            back.send_data(data)
+        back.send_data(b"".join(stream.inbox_request))
         stream.inbox_request = ()
         stream.inbox_size = 0
         stream.front.resume()

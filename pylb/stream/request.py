@@ -24,6 +24,7 @@ async def frontend_rules(stream: HttpStream) -> None:
     frontend = stream.frontend
     if frontend.tcp_request_content:
         await tcp_content_rules(stream, frontend)
+    stream.count_request()
     look(stream)
     await face_rules(stream, frontend)
 
@@ -41,6 +42,8 @@ def look(stream: HttpStream) -> None:
 
 async def face_rules(stream: HttpStream, face: Face) -> None:
     """One proxy's rules on the request."""
+    if face.buffers_request and not stream.request_complete:
+        await buffer_body(stream, face)
     if face.http_request:
         result = rules.run_now(stream, face.http_request)
         if isinstance(result, rules.Pending):
@@ -53,11 +56,19 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
         await rules.run_rules(stream, face.redirects)
 
 
+async def buffer_body(stream: HttpStream, face: Face) -> None:
+    """`option http-buffer-request`: rules begin when the body is there, or as much of it as the buffer takes."""
+    stream.client_expire = stream.process.clock.now() + min(face.timeout_http_request, stream.frontend.timeout_client)
+    await stream.wait("R", lambda: stream.request_complete or stream.inbox_full)
+
+
 async def tcp_content_rules(stream: HttpStream, face: Face) -> None:
     """`tcp-request content` of an HTTP proxy: the head is there, so only body bytes may still be missing."""
     verdict = await rules.run_content_rules(stream, face.tcp_request_content, face.inspect_delay, stream.request_progress)
     if verdict is Verdict.REJECT:
-        stream.count("dreq")
+        stream.frontend.count_refused(stream.session.listener, "dreq")
+        if stream.backend is None:
+            stream.request_line = b"<BADREQ>"  # HAProxy has not looked at the request yet
         raise Stop("P", "R", 0)
 
 

@@ -45,6 +45,22 @@ def head_received(stream: HttpStream) -> None:
         server.observed(response.status)
 
 
+async def content_rules(stream: HttpStream) -> None:
+    """`tcp-response content` of an HTTP proxy. Without a delay they are decided before the server has said anything."""
+    backend = stream.backend
+    assert backend is not None
+    delay = backend.response_inspect_delay
+    if delay:
+        connect.send_request(stream)
+    verdict = await rules.run_content_rules(stream, backend.tcp_response_content, delay, lambda: (0, stream.response is not None), "H")
+    if verdict is Verdict.REJECT:
+        stream.count("dresp")
+        raise Stop("P", "D", 0)
+    if verdict is Verdict.CLOSE:
+        stream.count("eresp")
+        raise Stop("S", "H", 502)
+
+
 def count_status(counters: Any, status: int) -> None:
     """Count a response by its class."""
     if 200 <= status < 300:
@@ -88,6 +104,7 @@ async def apply_rules(stream: HttpStream) -> None:
     response, backend, frontend = stream.response, stream.backend, stream.frontend
     assert response is not None and backend is not None
     stream.headers = response.headers
+    stream.request_variables = None
     if frontend.response_captures:
         capture_response(stream)
     if backend.http_response:
@@ -180,7 +197,7 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
     if answer.when == "H":
         stream.time_data = -1
     stream.termination = answer.who + answer.when
-    stream.count("intercepted") if answer.who == "L" and stream.server is None else None
+    stream.count("intercepted") if answer.who == "L" and stream.backend in (None, stream.frontend.own_backend) and stream.server is None else None
     stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete
     await answer_with(stream, answer.response, answer.body, answer.status)
 

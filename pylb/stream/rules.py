@@ -79,7 +79,9 @@ async def more(stream: Any, when: str) -> None:
     await stream.wait(when, lambda: stream.progress() != seen)
 
 
-async def run_content_rules(stream: Stream, rules: Rules, delay: float, progress: Callable[[], tuple[int, bool]]) -> Verdict | None:
+async def run_content_rules(
+    stream: Stream, rules: Rules, delay: float, progress: Callable[[], tuple[int, bool]], when: str = "R"
+) -> Verdict | None:
     """Run `tcp-request content` or `tcp-response content`: conditions may be undecided until more bytes come, the inspection delay
     is over, or nothing more can come. `progress` tells how much is there and whether that is all."""
     ends_at = stream.process.clock.now() + delay
@@ -91,7 +93,7 @@ async def run_content_rules(stream: Stream, rules: Rules, delay: float, progress
             stream.step_expire = NEVER
             return verdict
         stream.step_timer(ends_at)
-        await stream.wait("R", lambda: progress() != seen or stream.process.clock.now() >= ends_at - 0.0005)  # noqa: B023
+        await stream.wait(when, lambda: progress() != seen or stream.process.clock.now() >= ends_at - 0.0005)  # noqa: B023
 
 
 async def one_pass(stream: Any, rules: Rules, final: bool) -> tuple[bool, Verdict | None]:

@@ -80,6 +80,11 @@ class Session:
         self.listener.counters.stot += 1
         self.process.counters.sess_rate.tick(now)
 
+    def take_back(self) -> None:
+        """`tcp-request session` refused it: it was no session."""
+        self.frontend.counters.stot -= 1
+        self.listener.counters.stot -= 1
+
     def end(self) -> None:
         """The connection is gone. Safe to call twice."""
         if not self.closed:
@@ -170,6 +175,7 @@ def start_mux(session: Session, transport: asyncio.Transport) -> None:
     frontend = session.frontend
     mux: asyncio.Protocol = ClientH1(session) if frontend.is_http else ClientTcp(session)
     if frontend.tcp_request_session and not passes(frontend.tcp_request_session, session, "dses"):
+        session.take_back()
         transport.set_protocol(Refused(session))
         transport.abort()
         return

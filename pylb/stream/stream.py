@@ -83,6 +83,7 @@ class HttpStream(Stream):
                 if frontend.has_request_rules:
                     await request_steps.frontend_rules(self)
                 else:
+                    self.count_request()
                     request_steps.look(self)
                 backend = request_steps.switch(self)
                 if backend.has_request_rules and backend is not frontend.own_backend:
@@ -108,16 +109,18 @@ class HttpStream(Stream):
             self.finish()
 
     def open(self) -> None:
-        """Count the request on the frontend."""
-        frontend, process = self.frontend, self.process
-        now = process.clock.now()
-        counters = frontend.counters
-        counters.req_tot += 1
-        counters.req_rate.tick(now)
-        process.counters.requests_total += 1
+        """The frontend has one more stream."""
+        counters = self.frontend.counters
         counters.h1_open_streams += 1
         counters.h1_total_streams += 1
-        self.client_expire = NEVER if self.request_complete else now + frontend.timeout_client
+        self.client_expire = NEVER if self.request_complete else self.process.clock.now() + self.frontend.timeout_client
+
+    def count_request(self) -> None:
+        """Count the request on the frontend; what `tcp-request content` rejects is none."""
+        counters, process = self.frontend.counters, self.process
+        counters.req_tot += 1
+        counters.req_rate.tick(process.clock.now())
+        process.counters.requests_total += 1
 
     async def exchange(self) -> None:
         """Send the request to a server and wait for the head of its response; without one when it shall be tried again."""
@@ -126,7 +129,10 @@ class HttpStream(Stream):
                 await connect.assign(self)
             if not connect.reuse(self):
                 await connect.establish(self)
-            connect.send_request(self)
+            if self.backend.tcp_response_content:  # type: ignore[union-attr]
+                await response_steps.content_rules(self)
+            if not self.uploading:
+                connect.send_request(self)
             await self.wait("H", self.has_response)
             response_steps.head_received(self)
         except Again:

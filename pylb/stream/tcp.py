@@ -21,7 +21,7 @@ BUFFER = 16384 - 1024  # what may arrive before there is a server to take it
 class TcpStream(Stream):
     """One relay. `request_complete`: the client sent FIN; `response_complete`: the server did."""
 
-    __slots__ = ("request", "response")
+    __slots__ = ("holding", "request", "response")
 
     front: ClientTcp
 
@@ -29,6 +29,7 @@ class TcpStream(Stream):
         super().__init__(session, front, session.accepted + session.handshake_ms / 1000, session.accepted + session.handshake_ms / 1000)
         self.request = self.response = None
         self.keep_server = False
+        self.holding = False  # the server's bytes wait for `tcp-response content`
 
     def __repr__(self) -> str:
         return f"TcpStream({self.session!r} {self.backend and self.backend.name} {self.when})"
@@ -46,7 +47,10 @@ class TcpStream(Stream):
             self.time_request = self.ms_since(self.idle_from)
             await connect.assign(self)
             await connect.establish(self)  # type: ignore[arg-type]
-            self.relay()
+            if self.backend.tcp_response_content:
+                await self.response_rules(self.backend)
+            else:
+                self.relay()
             await self.wait("D", self.both_ended)
         except Stop as stop:
             self.end_early(stop)
@@ -62,15 +66,44 @@ class TcpStream(Stream):
         """`tcp-request content`, within `inspect-delay`."""
         verdict = await rules.run_content_rules(self, face.tcp_request_content, face.inspect_delay, self.request_progress)
         if verdict is Verdict.REJECT:
-            self.count("dreq")
+            self.frontend.count_refused(self.session.listener, "dreq")
             raise Stop("P", "R", 0)
+
+    async def response_rules(self, backend: Any) -> None:
+        """`tcp-response content`: with a delay the client's bytes go on meanwhile, and the server's wait."""
+        delay = backend.response_inspect_delay
+        self.holding = True
+        if delay:
+            self.relay()
+        verdict = await rules.run_content_rules(self, backend.tcp_response_content, delay, self.response_progress, "D")
+        if verdict is Verdict.REJECT:
+            self.count("dresp")
+            raise Stop("P", "D", 0)
+        if not delay:
+            self.relay()
+        self.holding = False
+        for data in self.inbox_response:
+            self.front.send_data(data)
+        self.inbox_response = ()
+        if verdict is Verdict.CLOSE:
+            self.back.kill()
+            self.response_complete = True
+            self.front.half_close()
+            raise Stop("S", "D", 0)
+        if self.response_complete:
+            self.front.half_close()
+
+    def response_progress(self) -> tuple[int, bool]:
+        """How much of the server's bytes is there, and whether that is all there will be."""
+        size = sum(map(len, self.inbox_response))
+        return size, self.response_complete or size >= BUFFER
 
     def relay(self) -> None:
         """The server is there: pass on what has come, and everything from now on."""
         self.uploading = self.tunnel = True
         self.time_data = self.ms_since(self.idle_from)
-        for data in self.inbox_request:
-            self.back.send_data(data)
+        if self.inbox_request:
+            self.back.send_data(b"".join(self.inbox_request))
         self.inbox_request, self.inbox_size = (), 0
         self.front.resume()
         self.touch()
@@ -136,12 +169,17 @@ class TcpStream(Stream):
     def on_response_data(self, data: bytes) -> None:
         self.bytes_out += len(data)
         self.touch()
+        if self.holding:
+            self.inbox_response = [*self.inbox_response, data]
+            self.wake()
+            return
         self.front.send_data(data)
 
     def on_server_eof(self) -> None:
         self.response_complete = True
         self.touch()
-        self.front.half_close()
+        if not self.holding:
+            self.front.half_close()
         self.arm_and_wake()
 
     def on_server_gone(self, reset: bool) -> None:

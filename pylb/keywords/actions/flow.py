@@ -52,8 +52,11 @@ def silent_drop(args: Args) -> Run:
     def run(stream: Any) -> None:
         session = stream.session
         session.process.net.forget(session.transport)
-        if stream is not session:
+        if stream is session:
+            session.frontend.count_refused(session.listener, "dreq")
+        else:
             stream.count("dreq")
+            stream.time_data = -1
         raise Stop("P", "R", 0)
 
     return run
@@ -104,7 +107,7 @@ def wait_for_handshake(args: Args) -> Run:
 
 @action("wait-for-body", rulesets=BOTH, usage="time <time> [ at-least <bytes> ]")
 def wait_for_body(args: Args) -> Run:
-    """Go on when the body is complete, so many bytes of it are there, the buffer is full, or the time is over."""
+    """Go on when the body is complete, so many bytes of it are there or the buffer is full; too late is an error."""
     if args.peek() != "time":
         raise Alert("expects time <time> [ at-least <bytes> ]")
     args.index += 1
@@ -145,7 +148,7 @@ def enough_of_response(stream: Any, least: int) -> bool:
 
 
 async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bool]) -> None:
-    """Let the body come in, at most so long."""
+    """Let the body come in; who was to send it is too slow after so long."""
     clock = stream.process.clock
     ends_at = clock.now() + seconds
     handle = stream.process.loop.call_later(seconds, stream.wake)
@@ -153,6 +156,12 @@ async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bo
         await stream.wait(when, lambda: enough() or clock.now() >= ends_at - 0.001)
     finally:
         handle.cancel()
+    if not enough():
+        if when == "R":
+            stream.frontend.count_refused(stream.session.listener, "ereq")
+            raise Stop("c", "R", 408)
+        stream.count("eresp")
+        raise Stop("s", "H", 504)
 
 
 @action("switch-mode", rulesets=("tcp-request content",), usage="http [ proto <name> ]")

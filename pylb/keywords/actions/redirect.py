@@ -19,6 +19,7 @@ from pylb.wire.headers import Pair
 from pylb.wire.message import Framing
 
 CODES = ("301", "302", "303", "307", "308")
+REASONS = {302: b"Found"}  # other answers with this status are spelt otherwise
 UNCACHED = (302, 303, 307)  # these say `cache-control: no-cache`
 
 
@@ -65,6 +66,7 @@ def redirect(args: Args) -> Run:
         if rule.cookie is not None:
             headers.append((b"set-cookie", rule.cookie))
         message, body = local.make(rule.code, headers)
+        message.reason = REASONS.get(rule.code, message.reason)
         message.keep_alive = response or stream.request.framing is Framing.NONE
         raise Answer(message, body, who="L", when="H" if response else "R")
 

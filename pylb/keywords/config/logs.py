@@ -161,7 +161,7 @@ def capture(proxy: model.Proxy, args: Args) -> None:
         if args.at(6):
             raise Alert(f"'capture {kind}' cannot handle unexpected argument '{args.at(6)}'.")
         captures = proxy.request_captures if kind == "request" else proxy.response_captures
-        captures.append(model.Capture(args.at(3).encode(), leading_integer(args.at(5))))
+        captures.append(model.Capture(args.at(3).lower().encode(), leading_integer(args.at(5))))
     else:
         raise Alert(CAPTURE)
 

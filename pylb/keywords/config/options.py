@@ -206,12 +206,12 @@ def http_restrict_req_hdr_names(proxy: model.Proxy, args: Args) -> None:
 
 def _client_header(args: Args, name: str, header: bytes, words: tuple[str, ...], supported: str) -> model.ForwardFor:
     """The arguments of `option forwardfor` and `option originalto`."""
-    wanted = model.ForwardFor(header)
+    wanted = model.ForwardFor(header.lower())
     while (word := args.next()) in words and word:
         if word == "if-none":
             wanted.if_none = True
         elif word == "header":
-            wanted.header = args.word(f"'option {name} header' expects <header_name> as argument.").encode()
+            wanted.header = args.word(f"'option {name} header' expects <header_name> as argument.").lower().encode()
         else:
             wanted.except_network = network(args.next(), f"'option {name} except' expects <address>[/mask] as argument.")
     if word:

@@ -185,7 +185,7 @@ def monitor_uri(proxy: model.Proxy, args: Args) -> None:
 @keyword("unique-id-header", sections=PROXY, usage="<name>")
 def unique_id_header(proxy: model.Proxy, args: Args) -> None:
     """The request header that carries the unique id."""
-    proxy.unique_id_header = args.word("unique-id-header expects an argument.").encode()
+    proxy.unique_id_header = args.word("unique-id-header expects an argument.").lower().encode()
 
 
 @keyword("load-server-state-from-file", sections=PROXY, face="backend", usage="{ global | local | none }")
