@@ -185,9 +185,7 @@ class Health:
             transition.lines.append(Line(server.backend, "WARNING", NOTICE, text))
 
     def count_failure(self, result: Result) -> bool:
-        if self.health < self.rise:
-            if self.health:
-                self.health = 0
+        if not self.health:
             return False
         self.server.counters.chkfail += 1
         self.lower()

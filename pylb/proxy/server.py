@@ -227,6 +227,8 @@ class Server:
             self.state = State.RUNNING
         self.apply(now)
         transition.ready.append(self)
+        if self.state is State.RUNNING:
+            transition.say(self, NOTICE, f"is UP.{self._counts(0)}")
         return self.publish(transition)
 
     def apply(self, now: float) -> bool:

@@ -57,7 +57,7 @@ class HttpSend(SendRule):
         facts = self.facts
         target, body = text_of(facts["uri"], attempt), text_of(facts["body"], attempt)
         fields = [(name.lower(), text_of(value, attempt)) for name, value in facts["headers"]]
-        headers = Headers(field for field in fields if field[0] not in OURS)
+        headers = Headers(field for field in fields if field[1] and field[0] not in OURS)
         host = headers.get(b"host")
         if host is not None:
             target = AUTHORITY.sub(lambda found: found[1] + host, target, count=1)

@@ -91,10 +91,7 @@ def last_send(steps: list[tuple[str, Facts, int, str]]) -> int:
 def merged(check: model.HealthCheck, given: Facts) -> Facts:
     """The request of `option httpchk` with what `http-check send` changes."""
     own: Facts = {"method": check.method, "uri": check.uri, "version": check.version, "body": check.body}
-    headers = [*check.headers, *given["headers"]]
-    hosts = [pair for pair in headers if pair[0].lower() == b"host"]
-    headers = [pair for pair in headers if pair[0].lower() != b"host" or pair is hosts[-1]]
-    return {**own, **given, "headers": headers}
+    return {**own, **given, "headers": given["headers"] or check.headers}
 
 
 def http_rule(settings: model.Proxy, kind: str, facts: Facts, number: int, comment: str) -> Rule:
