@@ -7,7 +7,10 @@ from typing import Any
 
 from pylb.control import prometheus, stats_page
 from pylb.proxy.proxy import Face
-from pylb.stream.applet import Reply, serve
+from pylb.stream.applet import Reply, Served, serve
+from pylb.stream.response import CONNECTION_CLOSE, size_of
+from pylb.stream.response import reply as reply_with
+from pylb.stream.verdict import Answer
 from pylb.wire.headers import Headers, Pair
 from pylb.wire.message import Framing, Response
 from pylb.wire.replies import error_page, reason
@@ -21,7 +24,10 @@ async def serve_statistics(stream: Any, face: Face) -> None:
     if not stats_page.is_for_page(settings.statistics, request.method, request.target):
         return
     if settings.statistics.http_request:
-        await stream.apply(tuple(settings.statistics.http_request))
+        try:
+            await stream.apply(tuple(settings.statistics.http_request))
+        except Answer as refusal:
+            await refuse(stream, refusal)
     body = b""
     if request.method == b"POST":
         await stream.wait("R", lambda: stream.request_complete or stream.inbox_full)
@@ -36,6 +42,18 @@ async def serve_statistics(stream: Any, face: Face) -> None:
     finally:
         if status == 401:
             stream.keep_client = False  # closed without a word, as HAProxy does
+
+
+async def refuse(stream: Any, answer: Answer) -> None:
+    """A rule of the page answered. HAProxy's page then also makes an error of its own, which only the log and the counters see."""
+    stream.applet_name = "<STATS>"
+    stream.time_request = stream.time_queue = stream.time_connect = stream.ms_since(stream.idle_from)
+    await reply_with(stream, answer)
+    page, body = error_page(400)
+    stream.status = 400
+    stream.bytes_out += size_of(page) + len(body) + CONNECTION_CLOSE
+    stream.keep_client = False
+    raise Served
 
 
 async def serve_prometheus(stream: Any) -> None:

@@ -135,7 +135,7 @@ def server_name(stream: Any) -> str:
     if stream.server is not None:
         name: str = stream.server.name
         return name
-    return f"<{stream.applet_name}>" if stream.applet_name else "<NOSRV>"
+    return stream.applet_name or "<NOSRV>"
 
 
 @variable("H", text=True)

@@ -44,7 +44,7 @@ class Pool:
     def get(self, stream: Any) -> Any:
         """Take a connection this stream may have; None: it must open one."""
         self.note_use()
-        session = stream.session
+        session = stream.session.session  # the connection's, where rules gave the stream a view of its own
         own = self.private.get(session)
         if own:
             connection = own.pop()

@@ -119,6 +119,7 @@ class Frontend(Face):
         self.keeps_request_line = False  # the log shows the request line as it came
         self.unique_id_header = settings.unique_id_header
         self.unique_id_format = settings.unique_id_format
+        self.closes_clients = settings.connection_mode == "httpclose"  # a backend's word for it closes servers only
         self.connection_modes = {mode: stronger(settings.connection_mode, mode) for mode in CONNECTION_MODES}
 
     def __repr__(self) -> str:

@@ -25,7 +25,7 @@ class ServerH1(H1):
         super().__init__()
         self.server = server
         self.process = stream.process
-        self.source_session = stream.session
+        self.source_session = stream.session.session
         self.stream: HttpStream | None = stream
         self.limits = stream.backend_limits()
         self.requests = 0

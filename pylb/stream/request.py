@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.stream import local, rules
 from pylb.stream.verdict import Answer, Stop, Verdict
+from pylb.wire.h1 import settle_framing
 from pylb.wire.message import Framing
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ def prepare(stream: HttpStream) -> None:
     """The last changes to the request: forwardfor, originalto, unique id, and how both connections go on."""
     frontend, backend, request = stream.frontend, stream.backend, stream.request
     assert backend is not None
+    if frontend.has_request_rules or backend.has_request_rules:
+        settle_framing(request)
     stream.time_request = int((stream.process.clock.now() - stream.idle_from) * 1000)
     if frontend.unique_id_header is not None:
         request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
@@ -152,7 +155,7 @@ def prepare(stream: HttpStream) -> None:
     if original is not None:
         add_address(stream, original, frontend.originalto, stream.session.destination[0])
     mode = frontend.connection_modes[backend.settings.connection_mode]
-    stream.keep_client = request.keep_alive and mode != "httpclose"
+    stream.keep_client = request.keep_alive and not frontend.closes_clients
     stream.keep_server = mode == "http-keep-alive"
     if request.method == b"CONNECT" or request.framing is Framing.TUNNEL:
         stream.keep_server = False

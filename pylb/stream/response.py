@@ -8,6 +8,7 @@ from pylb.base.timers import NEVER
 from pylb.proxy.health import LOST_RESPONSES
 from pylb.stream import connect, local, rules
 from pylb.stream.verdict import Answer, Stop, Verdict
+from pylb.wire.h1 import settle_framing
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Response
 
@@ -112,6 +113,7 @@ async def apply_rules(stream: HttpStream) -> None:
     if frontend.http_response and frontend.own_backend is not backend:
         await response_rules(stream, frontend.http_response)
     await after_response(stream)
+    settle_framing(response)
 
 
 def forward(stream: HttpStream) -> None:
@@ -198,7 +200,7 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
         stream.time_data = -1
     stream.termination = answer.who + answer.when
     stream.count("intercepted") if answer.who == "L" and stream.backend in (None, stream.frontend.own_backend) and stream.server is None else None
-    stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete
+    stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete and not stream.frontend.closes_clients
     await answer_with(stream, answer.response, answer.body, answer.status)
 
 

@@ -89,7 +89,7 @@ class TcpStream(Stream):
             self.back.kill()
             self.response_complete = True
             self.front.half_close()
-            raise Stop("S", "D", 0)
+            return
         if self.response_complete:
             self.front.half_close()
 

@@ -24,6 +24,7 @@ class Connection:
 class Session:
     def __init__(self, requests: int) -> None:
         self.requests = requests
+        self.session = self
 
 
 def pool(mode: str = "safe", **settings: Any) -> Any:

@@ -10,8 +10,9 @@ from pylb.base.errors import Alert, NotImplementedYet
 from pylb.config.args import Args
 from pylb.config.model import Run
 from pylb.keywords.actions.common import BOTH, HTTP, REQUEST, TCP
+from pylb.stream import local
 from pylb.stream.registry import action, service
-from pylb.stream.verdict import Stop, Verdict
+from pylb.stream.verdict import Answer, Stop, Verdict
 
 
 @action("allow", rulesets=HTTP)
@@ -160,8 +161,9 @@ async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bo
         if when == "R":
             stream.frontend.count_refused(stream.session.listener, "ereq")
             raise Stop("c", "R", 408)
-        stream.count("eresp")
-        raise Stop("s", "H", 504)
+        stream.time_data = -1
+        message, body = local.error_of(stream, 504)
+        raise Answer(message, body, who="s", when="R", status=504)
 
 
 @action("switch-mode", rulesets=("tcp-request content",), usage="http [ proto <name> ]")
