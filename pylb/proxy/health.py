@@ -135,7 +135,7 @@ class Health:
     def status_line(self) -> str:
         """`2/3 UP`: what is left until the state changes, as log lines say it."""
         if self.health >= self.rise:
-            return f"{self.health - self.rise + 1}/{self.fall} UP"
+            return f"{self.health - self.rise + 1}/{self.fall} {'UP' if self.server.uweight else 'DRAIN'}"
         return f"{self.health}/{self.rise} DOWN"
 
     # -- what happens

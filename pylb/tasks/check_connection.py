@@ -6,8 +6,10 @@ HAProxy ends these connections with RST, so that neither side keeps a TIME_WAIT,
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, cast
 
 from pylb.base.net import Connecting, ConnectOptions, Endpoint
@@ -19,6 +21,9 @@ from pylb.wire.tls_context import TlsContext
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
 
+FROM_THE_NETWORK = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ECONNRESET))
+OF_OURS = frozenset((errno.EAGAIN, errno.EADDRINUSE, errno.EADDRNOTAVAIL))
+SOCKS_ANSWER, SOCKS_GRANTED = 8, 0x5A
 PROXY_V2_LOCAL = b"\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
 
 
@@ -45,20 +50,36 @@ class CheckConnection(asyncio.Protocol):
         self.at_eof = False
         self.error = ""  # why the connection broke, in the system's words
         self.secure = False
+        self._is_ip = True
         self._layer: TlsLayer | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._connecting: Connecting | None = None
         self._failure: CheckBroken | None = None
 
     # -- opening
-    async def open(self, endpoint: Endpoint, options: ConnectOptions, ends_at: float, proxy: str | None = None) -> None:
-        """Connect, and send a PROXY header (`v1` or `v2`) first where one is wanted."""
-        self._connecting = self.process.net.connect(endpoint, lambda: self, self._refused, options)
+    async def open(self, endpoint: Endpoint, options: ConnectOptions, ends_at: float, proxy: str | None = None, socks: Endpoint | None = None) -> None:
+        """Connect, perhaps by way of the SOCKS4 proxy `socks`, and send a PROXY header (`v1` or `v2`) first where one is wanted."""
+        nearest = socks or endpoint
+        self._is_ip = nearest.is_ip
+        self._connecting = self.process.net.connect(nearest, lambda: self, self._refused, options)
         if not await self.wait(lambda: self.wire is not None, ends_at):
             raise CheckBroken("L4TOUT")
+        if socks is not None:
+            await self._ask_socks(endpoint, ends_at)
         if proxy is not None:
-            assert self.wire is not None
-            self.wire.write(PROXY_V2_LOCAL if proxy.startswith("v2") else proxy_v1(self.wire))
+            self.send(PROXY_V2_LOCAL if proxy.startswith("v2") or self.wire is None else proxy_v1(self.wire))
+
+    async def _ask_socks(self, endpoint: Endpoint, ends_at: float) -> None:
+        """Have a SOCKS4 proxy connect to the server."""
+        self.send(b"\x04\x01" + endpoint.port.to_bytes(2, "big") + IPv4Address(endpoint.host).packed + b"HAProxy\0")
+        while len(self.received) < SOCKS_ANSWER:
+            if self.at_eof:
+                raise CheckBroken("SOCKERR", "SOCKS4 Proxy read error during handshake")
+            if not await self.more(ends_at):
+                raise CheckBroken("L7TOUT")
+        if self.received[1] != SOCKS_GRANTED:
+            raise CheckBroken("SOCKERR", "SOCKS4 Proxy deny the request")
+        del self.received[:SOCKS_ANSWER]
 
     async def handshake(self, context: TlsContext, sni: str | None, alpn: list[str] | None, ends_at: float) -> None:
         """Put TLS on the connection."""
@@ -73,7 +94,13 @@ class CheckConnection(asyncio.Protocol):
         self.secure = True
 
     def _refused(self, error: OSError) -> None:
-        self._failure = CheckBroken("L4CON", os.strerror(error.errno) if error.errno else str(error))
+        """The peer's refusals are problems of layer 4; what the system refuses at once is called a general error, for want of resources of ours."""
+        why = os.strerror(error.errno) if error.errno else str(error)
+        if self._is_ip and error.errno in FROM_THE_NETWORK:
+            self._failure = CheckBroken("L4CON", why)
+        else:
+            ours = not self._is_ip or error.errno in OF_OURS
+            self._failure = CheckBroken("SOCKERR" if ours else "L4CON", f"General socket error ({why})")
         self._wake()
 
     def _secured(self) -> None:

@@ -137,6 +137,8 @@ def complete(server: Server, connect: ConnectRule, is_http: bool, *, waits: bool
         connect.proxy = "v1"
     elif follows and (check.send_proxy or (settings.send_proxy and not elsewhere)):
         connect.proxy = settings.send_proxy or "v1"
+    if settings.socks4 is not None and (facts.get("via_socks4") or (follows and check.via_socks4)):
+        connect.socks = settings.socks4.endpoint()
     source = settings.source["address"] if isinstance(settings.source, dict) else None
     connect.options = ConnectOptions(
         source=source.endpoint() if source is not None and source.is_ip else None, interface=settings.interface, quick_ack=waits or connect.proxy is not None

@@ -83,10 +83,10 @@ class ConnectRule(Rule):
     sni: str | None = None
     alpn: list[str] | None = None
     proxy: str | None = None
+    socks: Endpoint | None = None
     linger = False
     leaves_politely = False  # the connection before it ends with FIN
     options = ConnectOptions()
-    next_sends = True
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ class ConnectRule(Rule):
         attempt.begin_connecting()
         attempt.linger = self.linger
         connection = attempt.connection
-        await connection.open(self.endpoint(attempt), self.options, attempt.ends_at, self.proxy)
+        await connection.open(self.endpoint(attempt), self.options, attempt.ends_at, self.proxy, self.socks)
         if self.context is not None:
             await connection.handshake(self.context, self.sni, self.alpn, attempt.ends_at)
         attempt.connected()

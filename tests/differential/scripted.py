@@ -34,7 +34,7 @@ class Case:
     lines: str = ""
     server: str = ""
     script: Script = ()
-    kind: str = "tcp"  # tcp, tls, refused, unix, silent (a listener that never accepts)
+    kind: str = "tcp"  # tcp, tls, refused, unix, silent (a listener that never accepts), nowhere (no unix socket)
     inter: int = 300
     compare_bytes: bool = True  # False: what arrives before a reset is left to chance
     agent: Script | None = None
@@ -180,6 +180,8 @@ class Scene:
             port, many = silent_port()
             self.held += many
             return f"127.0.0.1:{port}"
+        if case.kind == "nowhere":
+            return f"unix@{self.directory / 'nobody.sock'}"
         if case.kind == "unix":
             path = str(self.directory / f"{case.name}.sock")
             self.origins[case.name] = Origin(case.script, path=path, then=case.then)

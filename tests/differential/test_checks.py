@@ -41,6 +41,7 @@ GROUPS: dict[str, tuple[Sequence[Case], float]] = {
     "agents": (check_cases.AGENTS, 1.0),
     "more": (check_cases.MORE, 1.0),
     "external": (check_cases.EXTERNAL, 0.9),
+    "odd": (check_cases.ODD, 1.0),
     "changes": (check_cases.CHANGES, 2.6),
 }
 
@@ -60,6 +61,7 @@ def masked(data: bytes) -> bytes:
     """Bytes without ports, times and TLS."""
     data = re.sub(rb"(PROXY TCP4 \S+ \S+) \d+ \d+", rb"\1 P P", data)
     data = re.sub(rb"port=\d+", b"port=P", data)
+    data = re.sub(rb"(?s)^\x04\x01..", b"SOCKS4 ", data)
     data = re.sub(rb"(?s)\x16\x03\x01.*", b"TLS", data)
     return re.sub(rb"(?s)(\x75\x03\x00).{4}(HAPR)", rb"\1TIME\2", data)
 
