@@ -36,6 +36,7 @@ class CliListener:
     def __init__(self, process: Process, settings: model.StatsSocket, number: int) -> None:
         self.process, self.settings, self.number = process, settings, number
         self.connections: set[Connection] = set()
+        self.ended = False
         bind = settings.bind
         options = ListenOptions(backlog=bind.backlog or process.config.global_.stats_maxconn, mode=bind.mode, uid=bind.uid, gid=bind.gid, v6only=bind.v6only)
         self.listening = process.net.listen(bind.address.endpoint(), lambda: Connection(self), options)
@@ -59,11 +60,12 @@ class CliListener:
         """A connection has ended."""
         self.connections.discard(connection)
         self.process.counters.cli_connections -= 1
-        if len(self.connections) < self.maxconn:
+        if not self.ended and len(self.connections) < self.maxconn:
             self.listening.resume()
 
     def close(self) -> None:
         """Stop listening and end the conversations."""
+        self.ended = True
         self.listening.close()
         for connection in list(self.connections):
             connection.abort()

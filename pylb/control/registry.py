@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 ERROR: Final = 3
 WARNING: Final = 4
+NOTICE: Final = 5
 INFO: Final = 6
-SEVERITIES: Final = {0: "emerg", 1: "alert", 2: "crit", ERROR: "err", WARNING: "warning", 5: "notice", INFO: "info", 7: "debug"}
+SEVERITIES: Final = {0: "emerg", 1: "alert", 2: "crit", ERROR: "err", WARNING: "warning", NOTICE: "notice", INFO: "info", 7: "debug"}
 
 
 class Level(IntEnum):

@@ -76,6 +76,7 @@ class Server:
         if settings.disabled:
             self.check.health, self.check.paused = 0, True
         self.errors_in_row = 0
+        self.tls_suspended = False  # `set server ... ssl off`
         self.emit: Callable[[Transition], None] | None = None  # who logs, wakes and shuts down; set by the process
         self.connect: Callable[[Any], Any] | None = None  # opens a connection for a stream; set by the process
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STATUS_OF = {
     ("c", "R"): 408, ("c", "H"): 408, ("c", "D"): 408, ("C", "R"): 400, ("C", "D"): 400, ("C", "H"): 400,
     ("s", "Q"): 503, ("s", "C"): 503, ("S", "C"): 503, ("S", "Q"): 503, ("s", "H"): 504, ("S", "H"): 502, ("P", "H"): 502, ("P", "R"): 400,
-    ("R", "C"): 503, ("L", "H"): 502, ("K", "C"): 503,
+    ("R", "C"): 503, ("L", "H"): 502, ("K", "C"): 503, ("K", "H"): 502,
     ("S", "D"): 502, ("s", "D"): 504, ("I", "R"): 500, ("I", "H"): 500, ("I", "C"): 500, ("I", "D"): 500, ("I", "Q"): 500,
 }  # fmt: skip
 
@@ -121,7 +121,7 @@ def forward(stream: HttpStream) -> None:
     response = stream.response
     assert response is not None
     framing = response.framing
-    if framing is Framing.CLOSE or framing is Framing.TUNNEL:
+    if framing is Framing.CLOSE or framing is Framing.TUNNEL or stream.frontend.stopped:
         stream.keep_client = False
     stream.status = response.status
     stream.head_sent = True
@@ -148,6 +148,8 @@ async def send_response(stream: HttpStream, response: Response, status: int | No
     stream.status = response.status if status is None else status
     await after_response(stream)
     stream.head_sent = True
+    if stream.frontend.stopped:
+        stream.keep_client = False
     stream.front.send_head(response, not stream.keep_client)
 
 

@@ -100,6 +100,7 @@ listen both
     bind 127.0.0.1:{port[5]}
     balance first
     server b1 127.0.0.1:{port[10]}
+    server b2 127.0.0.1:{port[11]} ssl verify none
 """
 
 MACHINE = (
@@ -376,6 +377,20 @@ set severity-output bogus
 set severity-output number;enable server nosuch/x;show version;nonsense
 set severity-output string;get weight be_web/nosuch;set server be_web/web1 addr x
 set severity-output number;prepare acl @DIR/blocked.acl;set weight be_web/web1 abc
+set severity-output number;new ssl cert q;del ssl cert q
+set severity-output number;show cli level;show backend;show env HOME;expert-mode;get weight be_web/web1
+set severity-output number;set server be_web/web1 addr x
+set severity-output number;set maxconn global 4000;set maxconn frontend nosuch x;shutdown frontend nosuch
+set severity-output number;set server be_web/web1 fqdn x;set server be_web/web1 agent up;set server be_web/web1 check-port 5
+set severity-output number;get var proc.x;show schema json;set timeout cli
+set severity-output number;show ssl cert nosuch;show ssl crt-list nosuch;show ssl ca-file nosuch
+set severity-output number;abort ssl cert x;commit ssl cert x
+set severity-output number;get acl @DIR/blocked.acl /secret;get acl @DIR/blocked.acl;add acl;del acl @DIR/blocked.acl nosuch
+set severity-output number;clear counters;show sess 0x1;shutdown session 0x1
+set severity-output number;experimental-mode on;set var proc.x int(1);get var proc.x
+set severity-output number;show servers state x
+set severity-output number;show errors x;show startup-logs
+set severity-output string;disable frontend both;disable frontend both;enable frontend both;enable frontend both
 set timeout
 set timeout cli
 set timeout cli x
@@ -482,6 +497,12 @@ show servers state be_api
 set server be_web/web1 fqdn
 set server be_web/web1 fqdn foo.bar
 set server be_web/web1 ssl on
+set server both/b2 ssl
+set server both/b2 ssl off
+show servers state both
+set server both/b2 ssl on
+show servers state both
+set severity-output number;set server both/b2 ssl on
 disable server
 disable server be_web
 disable server be_web/web3
@@ -537,6 +558,7 @@ shutdown frontend nosuch
 shutdown frontend fe_tcp
 shutdown frontend fe_tcp
 enable frontend fe_tcp
+set severity-output number;shutdown frontend fe_tcp;enable frontend fe_tcp;disable frontend fe_tcp
 show stat fe_tcp 1 -1
 shutdown session
 shutdown session foo

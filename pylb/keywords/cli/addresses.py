@@ -70,6 +70,11 @@ def move(server: Server, address: Address) -> None:
     if address == server.address:
         return
     server.address = address
+    drop_idle(server)
+
+
+def drop_idle(server: Server) -> None:
+    """Close the connections that wait for another use."""
     for connection in server.pool.clear():
         connection.close()
 
@@ -83,16 +88,16 @@ def target(words: Words, what: str) -> tuple[Address, int | None]:
         raise Refusal(f"set server <b>/<s> {what}-addr requires an address and optionally a port.\n")
     found = ip_address(words[0])
     if found is None:
-        raise Refusal(f"invalid addr '{words[0]}'")
+        raise Refusal(f"invalid addr '{words[0]}'", WARNING)
     port = checked_port(words.at(2)) if words.at(1) == "port" else None
     return found, port
 
 
 def checked_port(text: str) -> int:
     if not re.fullmatch(r"[+-]?\d+", text):
-        raise Refusal("provided port is not an integer")
+        raise Refusal("provided port is not an integer", WARNING)
     if not 0 <= int(text) < PORTS:
-        raise Refusal("provided port is invalid")
+        raise Refusal("provided port is invalid", WARNING)
     return int(text)
 
 
@@ -104,12 +109,12 @@ def only_port(words: Words, what: str) -> str:
 
 def require_check(server: Server) -> None:
     if not server.check.configured:
-        raise Refusal("health checks are not enabled on this server")
+        raise Refusal("health checks are not enabled on this server", WARNING)
 
 
 def require_agent(server: Server) -> None:
     if not server.agent.configured:
-        raise Refusal("agent checks are not enabled on this server")
+        raise Refusal("agent checks are not enabled on this server", WARNING)
 
 
 def set_check_address(cli: Cli, server: Server, words: Words) -> None:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
-from pylb.control.registry import Answer, Level, Message, Refusal, Words, command
+from pylb.control.registry import NOTICE, Answer, Level, Message, Refusal, Words, command
 from pylb.keywords.cli.certificate_text import described, details
-from pylb.proxy.process import WARNING
 from pylb.stream.dial import Dialer
 from pylb.wire.certs import CertificateStore
 
@@ -136,7 +135,7 @@ def set_cert(cli: Cli, words: Words) -> Message:
         store.prepared = (path, read(store, path, cli.payload.encode("latin-1")))
     except Alert as alert:
         raise failed(f"{alert}\nCan't load the payload", path, "update") from None
-    return Message(WARNING, f"Transaction {'updated' if open_already else 'created'} for certificate {path}!\n")
+    return Message(NOTICE, f"Transaction {'updated' if open_already else 'created'} for certificate {path}!\n")
 
 
 def read(store: CertificateStore, path: str, pem: bytes) -> Certificate | None:
@@ -189,7 +188,7 @@ def abort_cert(cli: Cli, words: Words) -> Message:
     if store.prepared[0] != path:
         raise Refusal(f"The ongoing transaction is about '{store.prepared[0]}' but you are trying to abort a transaction for '{path}'\n")
     store.prepared = None
-    return Message(WARNING, f"Transaction aborted for certificate '{path}'!\n")
+    return Message(NOTICE, f"Transaction aborted for certificate '{path}'!\n")
 
 
 @command(
@@ -207,7 +206,7 @@ def new_cert(cli: Cli, words: Words) -> Message:
     if path in store.certificates or path in store.empty:
         raise Refusal(f"Certificate '{path}' already exists!\n")
     store.empty.add(path)
-    return Message(WARNING, f"New empty certificate store '{path}'!\n")
+    return Message(NOTICE, f"New empty certificate store '{path}'!\n")
 
 
 @command("del ssl cert", usage="del ssl cert <certfile>", help="delete an unused certificate file", level=Level.ADMIN)
@@ -223,4 +222,4 @@ def del_cert(cli: Cli, words: Words) -> Message:
         raise Refusal(f"Can't remove the certificate: certificate '{path}' in use, can't be deleted!\n\n")
     store.certificates.pop(path, None)
     store.empty.discard(path)
-    return Message(WARNING, f"Certificate '{path}' deleted!\n")
+    return Message(NOTICE, f"Certificate '{path}' deleted!\n")

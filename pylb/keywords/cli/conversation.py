@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pylb.control.registry import Answer, Level, Message, Refusal, Words, command
+from pylb.control.registry import INFO, Answer, Level, Message, Refusal, Words, command
 from pylb.control.usage import help_text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def operator(cli: Cli, words: Words) -> None:
 
 def switch_mode(cli: Cli, words: Words, mode: str) -> Answer:
     if not words:
-        return f"{mode}-mode is {'ON' if mode in cli.modes else 'OFF'}\n"
+        return Message(INFO, f"{mode}-mode is {'ON' if mode in cli.modes else 'OFF'}\n")
     (cli.modes.add if words[0] == "on" else cli.modes.discard)(mode)
     return None
 
@@ -92,9 +92,9 @@ def set_timeout(cli: Cli, words: Words) -> None:
 
 
 @command("show cli level", usage="show cli level", help="display the level of the current CLI session")
-def show_cli_level(cli: Cli, words: Words) -> str:
+def show_cli_level(cli: Cli, words: Words) -> Message:
     """Which commands are allowed here."""
-    return f"{cli.level.label}\n"
+    return Message(INFO, f"{cli.level.label}\n")
 
 
 @command("show cli sockets", usage="show cli sockets", help="dump list of cli sockets")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 RESERVED: Final = 48  # bytes of a buffer that data never uses
 WIDTH: Final = 70
 ESCAPES: Final = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x1B: "\\e", 0x5C: "\\\\"}
+FLAGS: Final = {"request": (0x100, 0x810), "response": (0x8000_2200, 0x4810)}  # of connection and stream
+RESPONSE: Final = 0x4  # of messages: it is one
 IN_METHOD, IN_URI, AT_LINE_END = "MSG_RQMETH(2)", "MSG_RQURI(4)", "MSG_RQLINE_END(7)"
 IN_STATUS_VERSION, IN_STATUS, IN_REASON = "MSG_RPVER(10)", "MSG_RPCODE(12)", "MSG_RPREASON(14)"
 IN_NAME, AFTER_VALUE, IN_SIZE, WHOLE = "MSG_HDR_NAME(17)", "MSG_HDR_L2_LWS(24)", "MSG_CHUNK_SIZE(26)", "MSG_DATA(27)"
@@ -60,14 +62,15 @@ def described(cli: Cli, face: Face, capture: ErrorCapture, side: str) -> str:
     size = cli.process.config.global_.bufsize
     host, port = capture.source
     state, flags = parser_state(capture, side)
+    connection, stream = FLAGS[side]
     return (
         f" \n[{log_date(capture.wall)}] {kind} {face.name} (#{face.id}): invalid {side}\n"
         f"  {other} {capture.backend[0]} (#{capture.backend[1]}), server {capture.server[0]} (#{capture.server[1]}),"
         f" event #{capture.event}, src {f'{host}:{port}' if host else 'unix:1'}\n"
         f"  buffer starts at 0 (including 0 out), {size - len(capture.data)} free,\n"
         f"  len {len(capture.data)}, wraps at {size - RESERVED}, error at position {capture.position}\n"
-        f"  H1 connection flags 0x00000100, H1 stream flags 0x00000810\n"
-        f"  H1 msg state {state}, H1 msg flags 0x{flags:08x}\n"
+        f"  H1 connection flags 0x{connection:08x}, H1 stream flags 0x{stream:08x}\n"
+        f"  H1 msg state {state}, H1 msg flags 0x{flags | RESPONSE if side == 'response' else flags:08x}\n"
         f"  H1 chunk len 0 bytes, H1 body len 0 bytes :\n  \n"
         f"{''.join(dump(capture.data))}"
     )
@@ -93,7 +96,7 @@ def start_line_state(line: bytes, position: int, side: str) -> tuple[str, int]:
     first = line.find(b" ")
     second = line.find(b" ", first + 1)
     if side == "response":
-        return (IN_STATUS_VERSION if position <= first else IN_STATUS if position <= second else IN_REASON), 0x1400
+        return (IN_STATUS_VERSION if position <= first else IN_STATUS if position <= second else IN_REASON), 0x1410
     if first < 0 or position <= first:
         return IN_METHOD, 0x1400
     if second < 0 or position < second:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pylb.control.registry import Level, Refusal, Words, command
+from pylb.control.registry import NOTICE, Level, Refusal, Words, command
 from pylb.keywords.cli.common import find_frontend, leading_integer
 from pylb.proxy.process import WARNING
 
@@ -45,7 +45,7 @@ def disable_frontend(cli: Cli, words: Words) -> None:
     if frontend.stopped:
         raise Refusal("Frontend was previously shut down, cannot disable.\n")
     if is_paused(frontend):
-        raise Refusal("All sockets are already disabled.\n")
+        raise Refusal("All sockets are already disabled.\n", NOTICE)
     frontend.pause()
     tell(frontend, f"Paused {kind(frontend)} {frontend.name}.")
 
@@ -57,7 +57,7 @@ def enable_frontend(cli: Cli, words: Words) -> None:
     if frontend.stopped:
         raise Refusal("Frontend was previously shut down, cannot enable.\n")
     if not is_paused(frontend):
-        raise Refusal("All sockets are already enabled.\n")
+        raise Refusal("All sockets are already enabled.\n", NOTICE)
     frontend.resume()
     tell(frontend, f"Resumed {kind(frontend)} {frontend.name}.")
 
@@ -67,7 +67,7 @@ def shutdown_frontend(cli: Cli, words: Words) -> None:
     """Stop listening for good; open connections go on."""
     frontend = find_frontend(cli, words.at(0))
     if frontend.stopped:
-        raise Refusal("Frontend was already shut down.\n")
+        raise Refusal("Frontend was already shut down.\n", NOTICE)
     frontend.stopped = True
     for listener in frontend.listeners:
         if listener.listening is not None:

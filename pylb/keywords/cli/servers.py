@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from pylb.control.registry import Answer, Level, Refusal, Words, command
-from pylb.keywords.cli.addresses import set_address, set_agent_address, set_agent_port, set_check_address, set_check_port
+from pylb.control.registry import NOTICE, Answer, Level, Message, Refusal, Words, command
+from pylb.keywords.cli.addresses import drop_idle, set_address, set_agent_address, set_agent_port, set_check_address, set_check_port
+from pylb.keywords.cli.certificates import store_of
 from pylb.keywords.cli.common import INTEGER, find_server
 from pylb.proxy.states import FORCED_DRAIN, FORCED_MAINT, admit, dismiss
 from pylb.proxy.transition import Transition
 from pylb.proxy.weights import EMPTY, TRAILING
+from pylb.stream.dial import Dialer
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
@@ -77,8 +79,16 @@ def set_name(cli: Cli, server: Server, words: Words) -> None:
     raise Refusal("set server <b>/<s> fqdn failed because no resolution is configured.\n")
 
 
-def set_ssl(cli: Cli, server: Server, words: Words) -> None:
-    raise Refusal("'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n")
+def set_ssl(cli: Cli, server: Server, words: Words) -> Message:
+    if server.settings.tls is None or not (server.settings.ssl or server.tls_suspended):
+        raise Refusal("'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n")
+    if words.at(0) not in ("on", "off"):
+        raise Refusal("'set server <srv> ssl' expects 'on' or 'off'.\n")
+    server.settings.ssl = words[0] == "on"
+    server.tls_suspended = not server.settings.ssl
+    server.connect = Dialer(server, store_of(cli)).connect
+    drop_idle(server)
+    return Message(NOTICE, "server ssl setting updated.\n")
 
 
 CHANGES: Final[dict[str, Change]] = {

@@ -128,7 +128,7 @@ def show_sessions(cli: Cli, words: Words) -> Answer:
     if wanted[:1].isdigit():
         stream = find(cli, wanted)
         if stream is None:
-            raise Refusal("Session not found.\n")
+            return "Session not found.\n"
         return details(cli, stream)
     return listing(cli)
 

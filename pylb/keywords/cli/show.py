@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from pylb.base.address import Address
-from pylb.control.registry import Answer, Level, Refusal, Words, command
+from pylb.control.registry import INFO, Answer, Level, Message, Refusal, Words, command
 from pylb.keywords.cli.common import find_backend
 from pylb.proxy.health import STATUSES
 
@@ -118,6 +118,7 @@ def show_env(cli: Cli, words: Words) -> str:
 
 
 @command("show startup-logs", usage="show startup-logs", help="report logs emitted during HAProxy startup", level=Level.OPERATOR)
-def show_startup_logs(cli: Cli, words: Words) -> str:
+def show_startup_logs(cli: Cli, words: Words) -> Answer:
     """What was printed before the process served."""
-    return f"{cli.process.startup_logs}\n"
+    logs = cli.process.startup_logs
+    return f"{logs}\n" if logs else Message(INFO, "\n")

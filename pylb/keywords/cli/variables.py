@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
-from pylb.control.registry import Level, Refusal, Words, command
+from pylb.control.registry import INFO, Level, Message, Refusal, Words, command
 from pylb.sample.context import CompileContext
 from pylb.sample.expression import read_expression
 from pylb.sample.logformat import compile_log_format
@@ -44,7 +44,7 @@ def typed(value: Value) -> str:
 
 
 @command("get var", usage="get var <name>", help="retrieve contents of a process-wide variable", level=Level.OPERATOR)
-def get_var(cli: Cli, words: Words) -> str:
+def get_var(cli: Cli, words: Words) -> Message:
     """What a variable holds."""
     name = words.at(0)
     if not name:
@@ -52,7 +52,7 @@ def get_var(cli: Cli, words: Words) -> str:
     values = cli.process.variables
     if name not in values or not name.startswith("proc."):
         raise Refusal("Variable not found.\n")
-    return f"{name}: {typed(values[name])}"
+    return Message(INFO, f"{name}: {typed(values[name])}")
 
 
 @command(
