@@ -48,7 +48,7 @@ def test_rise_and_fall() -> None:
         "backend 'b' has no server available!",
         f"Server b/s1 is UP, reason: Layer7 check passed, code: 200, check duration: 3ms. 1 active and 0 backup servers online. {ONLINE}",
     ]
-    assert (one.counters.chkfail, backend.counters.chkdown) == (3, 1)
+    assert (one.counters.chkfail, backend.counters.chkdown) == (4, 1)
 
 
 def test_log_health_checks() -> None:
