@@ -43,7 +43,7 @@ def disable_frontend(cli: Cli, words: Words) -> None:
     """Leave new connections in the kernel's queue."""
     frontend = find_frontend(cli, words.at(0))
     if frontend.stopped:
-        raise Refusal("Frontend was previously shut down, cannot disable.\n")
+        raise Refusal("Frontend was previously shut down, cannot disable.\n", NOTICE)
     if is_paused(frontend):
         raise Refusal("All sockets are already disabled.\n", NOTICE)
     frontend.pause()
