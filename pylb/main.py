@@ -5,6 +5,7 @@ Statuses: 0 fine, 1 errors, 2 nothing to listen on (``-c``) or a condition that 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import shutil
@@ -27,6 +28,7 @@ def entry() -> None:
     """The program; ends with its exit status."""
     if sys.argv[1:2] not in (["lab"], ["test"]):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends a start at once, and tells by which signal
+        gc.disable()  # until there is something to serve: a start makes objects that stay
     try:
         status = main(sys.argv)
         sys.stdout.flush()

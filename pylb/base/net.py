@@ -146,6 +146,10 @@ class Listening(Protocol):
     def pause(self) -> None:
         """Stop accepting at once; connections queue up in the kernel. May be called from the protocol factory."""
 
+    def suspend(self) -> None:
+        """Let go of the port for a while: TCP connections are refused, another process may listen there. An inherited or unix socket
+        only stops accepting. `resume` takes the port back; raises ListenError when it is gone."""
+
     def resume(self) -> None:
         """Accept (again). A listener starts resumed."""
 

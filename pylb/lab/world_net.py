@@ -53,13 +53,21 @@ class WorldListening:
         self._world, self.endpoint, self._factory, self._options = world, endpoint, factory, options
         self.queue: deque[Pipe] = deque()
         self.accepting = False
+        self.suspended = False
         self.embryonic = 0  # handshakes under way: they count as queued
         world.listeners[endpoint] = self
 
     def pause(self) -> None:
         self.accepting = False
 
+    def suspend(self) -> None:
+        self.close()
+        self.suspended = True
+
     def resume(self) -> None:
+        if self.suspended:
+            self.suspended = False
+            self._world.listeners[self.endpoint] = self
         if not self.accepting and self._world.listeners.get(self.endpoint) is self:
             self.accepting = True
             self._world.call_soon(self._accept_one)

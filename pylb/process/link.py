@@ -35,7 +35,9 @@ class Link:
         self.sock.setblocking(False)
         address = Address("sockpair", fd=descriptor)
         self.settings = model.StatsSocket(model.Bind(address, model.Place("", 0), "", level="admin"), "admin")
+        self.number = len(process.config.global_.stats_sockets) + 1
         self.connections: set[Connection] = set()
+        process.config.global_.stats_sockets.append(self.settings)
         process.loop.add_reader(descriptor, self.readable)
 
     def readable(self) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pylb.process.master import Child, Master
 
 LIMIT = 16384  # bytes of a command that has no end
+# commands about the conversation, and who may give them
+LOWEST = {"user": Level.USER, "operator": Level.OPERATOR, "expert-mode": Level.ADMIN, "experimental-mode": Level.ADMIN}
 
 
 class MasterListener:
@@ -122,7 +124,7 @@ class Conversation(asyncio.Protocol):
     def prompt(self) -> None:
         """Show whose turn it is, and who will be listening."""
         if self.prompting:
-            letters = "".join(letter for letter, mode in (("e", "expert"), ("x", "experimental")) if mode in self.modes)
+            letters = "".join(letter for letter, mode in (("x", "experimental"), ("e", "expert")) if mode in self.modes)
             name = "master" if self.target is None else str(self.target.pid)
             self.write(f"{name}{f'({letters})' if letters else ''}> ".encode())
 
@@ -192,7 +194,7 @@ class Conversation(asyncio.Protocol):
     def find(self, prefix: str) -> Child | str | None:
         """The worker of a prefix, None for the master, the prefix itself when there is no such process."""
         child = self.master.child
-        if prefix in ("@master", "@0", f"@!{os.getpid()}"):
+        if prefix in ("@master", "@0"):
             return None
         if child is not None and prefix in ("@1", f"@!{child.pid}"):
             return child
@@ -208,11 +210,13 @@ class Conversation(asyncio.Protocol):
             self.prompt()
             self.end()
             self.prompting = False
-        elif name == "user":
-            self.level = Level.USER
-        elif name == "operator":
-            self.level = min(self.level, Level.OPERATOR)
-        elif name in ("expert-mode", "experimental-mode") and self.level is Level.ADMIN:
+        elif name in LOWEST and self.level < LOWEST[name]:
+            self.write(b"Permission denied!\n")
+            self.end()
+            self.prompting = False
+        elif name in ("user", "operator"):
+            self.level = LOWEST[name]
+        elif name in LOWEST:
             (self.modes.add if words[1:2] == ["on"] else self.modes.discard)(name.removesuffix("-mode"))
         else:
             return False

@@ -69,6 +69,7 @@ class _Listening:
         self._loop, self._sock, self._factory, self._backlog = loop, sock, factory, backlog
         self._server: asyncio.Server | None = None
         self._in_factory = False
+        self._asked, self._suspended = asked, False
         # a unix socket was renamed after bind: the kernel knows it by its temporary name
         self.endpoint = asked if asked.kind == "unix" else sockets.endpoint_of(sock.family, sock.getsockname())
 
@@ -85,9 +86,18 @@ class _Listening:
         else:
             server.close()
 
+    def suspend(self) -> None:
+        self.pause()
+        if self._asked.is_ip and self._sock.fileno() >= 0:
+            self._sock.shutdown(socket.SHUT_RD)
+            self._suspended = True
+
     def resume(self) -> None:
         if self._server is not None or self._sock.fileno() < 0:
             return
+        if self._suspended:
+            sockets.listen_again(self._sock, self._backlog)
+            self._suspended = False
         create: Any = self._loop.create_unix_server if self._sock.family == socket.AF_UNIX else self._loop.create_server
         self._server = finish_now(create(self._accept, sock=self._sock.dup(), backlog=self._backlog))
 

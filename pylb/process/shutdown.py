@@ -14,6 +14,7 @@ from pylb.base.net import Listening
 from pylb.process.binding import ROUNDS
 from pylb.proxy.process import NOTICE, WARNING, Process
 from pylb.proxy.proxy import Backend, Face, Frontend
+from pylb.stream.verdict import Stop
 
 if TYPE_CHECKING:
     from pylb.control.cli import CliListener
@@ -50,7 +51,7 @@ def conversations(process: Process) -> int:
 
 
 def close_listeners(frontend: Frontend) -> None:
-    """Connections that nobody has accepted are refused; the others go on."""
+    """Connections that nobody has accepted are refused; the others go on until their next response."""
     for listener in frontend.listeners:
         if listener.listening is not None:
             listener.listening.close()
@@ -75,16 +76,36 @@ def tell_hard_stop(process: Process) -> None:
     text = "soft-stop running for too long, performing a hard-stop."
     process.message(WARNING, text)
     process.log(WARNING, text)
-    for name, front, back in faces(process):
-        if (front is not None and front.counters.scur) or (back is not None and back.counters.scur):
-            text = f"Proxy {name} hard-stopped ({front.counters.scur if front is not None else 0} remaining conns will be closed)."
-            tell(process, face_of(front, back), WARNING, text)
+    for name, frontend in process.frontends.items():
+        if frontend.counters.scur:
+            tell(process, frontend, WARNING, f"Proxy {name} hard-stopped ({frontend.counters.scur} remaining conns will be closed).")
+
+
+def kill_streams(process: Process) -> None:
+    """End every stream; who waits for an answer gets an error."""
+    for mux in list(process.sessions):
+        if mux.stream is not None:
+            mux.stream.stop(Stop("K", "", None))
+
+
+def tell_grace(process: Process, milliseconds: int) -> None:
+    """The soft stop begins later."""
+    text = f"Scheduling a soft-stop in {milliseconds} ms."
+    process.message(NOTICE, text)
+    process.log(WARNING, text)
+
+
+def tell_grace_over(process: Process) -> None:
+    """The soft stop begins now."""
+    text = "Grace period expired, proceeding with soft-stop now."
+    process.message(NOTICE, text)
+    process.log(NOTICE, text)
 
 
 # -- pause and resume
 def pause(process: Process, commands: Sequence[CliListener]) -> None:
     """TTOU: leave the ports to somebody else for a while."""
-    change(process, commands, "Paused", lambda listening: listening.pause(), Frontend.pause)
+    change(process, commands, "Paused", lambda listening: listening.suspend(), Frontend.pause)
 
 
 def resume(process: Process, commands: Sequence[CliListener]) -> None:
@@ -126,9 +147,13 @@ def dump(process: Process, commands: Sequence[CliListener]) -> None:
     process.message(WARNING, "SIGHUP received, dumping servers states.")
     if commands:
         process.message(WARNING, f"SIGHUP: Proxy {GLOBAL} has no servers. {counts(None, None)}")
-    for front, back in ((front, back) for _, front, back in faces(process)):
+    for name, front, back in faces(process):
+        face = face_of(front, back)
+        if face.send_log is not None:
+            face.send_log(NOTICE, f"SIGHUP received, dumping servers states for proxy {name}.")
         for line in state_lines(front, back):
-            tell(process, face_of(front, back), NOTICE, line)
+            tell(process, face, NOTICE, line)
+    process.log(NOTICE, f"SIGHUP received, dumping servers states for proxy {CLIENT}.")
     for line in ("Server <HTTPCLIENT>/<HTTPCLIENT> is UP. Conn: 0 act, 0 pend, 0 tot.", "Server <HTTPCLIENT>/<HTTPSCLIENT> is UP. Conn: 0 act, 0 pend, 0 tot."):
         process.message(WARNING, f"SIGHUP: {line}")
         process.log(NOTICE, f"SIGHUP: {line}")

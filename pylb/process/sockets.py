@@ -74,6 +74,11 @@ def _step(what: str, call: Callable[..., None], *arguments: Any) -> None:
         raise ListenError(f"{what} ({os.strerror(error.errno or 0)})", error.errno or 0) from error
 
 
+def listen_again(sock: socket.socket, backlog: int) -> None:
+    """Take back a port that was let go of; raises ListenError."""
+    _step("cannot listen to socket", sock.listen, backlog)
+
+
 def _inherited(number: int, options: ListenOptions) -> socket.socket:
     """`fd@N` is bound, and perhaps listening, already: it is never bound again, only made non-blocking."""
     try:

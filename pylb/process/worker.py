@@ -25,6 +25,7 @@ LEVELS = {0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ALERT", 4: "WARNING", 5: "NOTIC
 HANDLED = (
     signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTOU, signal.SIGTTIN, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD,
 )  # fmt: skip
+LAST_WORDS = 0.01  # seconds for the answers to requests that are killed
 CONVERSATION_POLL = 0.1  # seconds between looks whether the last command has been answered
 
 
@@ -63,9 +64,8 @@ class Worker:
     def run(self) -> None:
         """Serve until stopped."""
         self.install_signals()
-        self.process.on_idle = self.leave_when_idle
-        gc.collect()
         gc.freeze()
+        gc.enable()
         self.loop.run_forever()
         self.close()
 
@@ -91,11 +91,26 @@ class Worker:
         self.loop.stop()
 
     def stop_softly(self) -> None:
-        """No new connections; leave when the last one has ended, or after `hard-stop-after`."""
-        process = self.process
+        """USR1: no new connections, after the time of `grace`."""
+        process, grace = self.process, self.process.config.global_.grace
         if process.stopping:
             return
         process.stopping = True
+        if grace:
+            shutdown.tell_grace(process, grace)
+            self.loop.call_later(grace / 1000, self.grace_is_over)
+        else:
+            self.finish_serving()
+
+    def grace_is_over(self) -> None:
+        """Those who looked at `stopping` have had time to send their clients elsewhere."""
+        shutdown.tell_grace_over(self.process)
+        self.finish_serving()
+
+    def finish_serving(self) -> None:
+        """Leave when the last connection has ended, or after `hard-stop-after`."""
+        process = self.process
+        self.process.on_idle = self.leave_when_idle
         shutdown.stop_listening(process, self.commands, in_worker=self.link is not None)
         for mux in list(process.sessions):
             mux.stop_when_idle()
@@ -107,7 +122,8 @@ class Worker:
     def stop_hard(self) -> None:
         """`hard-stop-after`: those that are left have had their time."""
         shutdown.tell_hard_stop(self.process)
-        self.loop.stop()
+        shutdown.kill_streams(self.process)
+        self.loop.call_later(LAST_WORDS, self.loop.stop)
 
     def leave_when_idle(self) -> None:
         """End when nothing is served any more, commands included."""

@@ -74,7 +74,7 @@ class Listener:
         if self.listening is None:
             return
         if paused:
-            self.listening.pause()
+            self.listening.suspend()
         elif not self.waiting:
             self.listening.resume()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ClientH1(H1):
     """The client's side."""
 
-    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
+    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "has_served", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -36,6 +36,7 @@ class ClientH1(H1):
         self.at_eof = False
         self.busy = False  # the loop over pipelined requests is running
         self.gone = False
+        self.has_served = False  # a request at least
         self.waits_for_head = False  # the first bytes of a request have come, the rest has not
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -247,6 +248,7 @@ class ClientH1(H1):
             return
         now = self.session.process.clock.now()
         self.idle_from = now
+        self.has_served = True
         self.resume()
         self.deadline.at = now + self.frontend.timeout_idle
         if self.frontend.process.stopping and not self.buffer:
@@ -276,7 +278,7 @@ class ClientH1(H1):
 
     def stop_when_idle(self) -> None:
         """The process is stopping: close now if no request is being served, else after it."""
-        if self.stream is None and not self.buffer:
+        if self.stream is None and not self.buffer and self.has_served:
             self.transport.close()
 
     def kill(self) -> None:
