@@ -7,9 +7,9 @@ from typing import Any
 from pylb.base.errors import Alert
 from pylb.base.units import leading_integer
 from pylb.config import model
-from pylb.config.args import Args
+from pylb.config.args import Args, BareAlert
 from pylb.config.model import Capture, Run
-from pylb.keywords.actions.common import BOTH, CONTENT, HTTP
+from pylb.keywords.actions.common import BOTH, CONTENT, HTTP, SESSION, sample
 from pylb.sample.casts import to_bytes
 from pylb.sample.expression import Expression
 from pylb.stream.registry import action
@@ -37,9 +37,12 @@ def set_log_level(args: Args) -> Run:
     return silence if name == "silent" else run
 
 
-@action("capture", rulesets=(*HTTP, "tcp-request content"), usage="<sample> { len <length> | id <id> }")
+@action("capture", rulesets=(*HTTP, *SESSION, "tcp-request content"), usage="<sample> { len <length> | id <id> }")
 def capture(args: Args) -> Run:
     """Keep a value for the log: in a new slot of <length> bytes, or in the slot <id> declared before."""
+    if args.ruleset in SESSION:
+        assert args.proxy is not None
+        raise BareAlert(f"{args.where} : 'capture {args.at(args.index)}' is not allowed in '{args.ruleset}' rules in {args.proxy.label}")
     if args.ruleset == "http-request":
         return capture_request(args)
     return capture_content(args) if args.ruleset == "tcp-request content" else capture_response(args)
@@ -49,7 +52,7 @@ def capture_request(args: Args) -> Run:
     """In http-request, both forms."""
     if not any(word in ("len", "id") for word in args.words[args.index :]):
         raise Alert(REQUEST_WORDS)
-    expression = args.expression()
+    expression = sample(args)
     kind = args.next()
     text = args.next()
     if kind not in ("len", "id") or not text:
@@ -59,7 +62,7 @@ def capture_request(args: Args) -> Run:
 
 def capture_content(args: Args) -> Run:
     """In tcp-request content, a new slot only."""
-    expression = args.expression()
+    expression = sample(args)
     if args.next() != "len":
         raise Alert("a positive 'len' argument is mandatory")
     return into_new(args, expression, leading_integer(args.next()))
@@ -69,7 +72,7 @@ def capture_response(args: Args) -> Run:
     """In responses, a declared slot only."""
     if len(args.words) < args.index + 3:
         raise Alert(RESPONSE_WORDS)
-    expression = args.expression()
+    expression = sample(args)
     kind = args.next()
     if kind != "id":
         raise Alert(f"expects 'id', found '{kind}'")

@@ -8,7 +8,9 @@ from typing import Any
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
+from pylb.sample.expression import Expression
 from pylb.sample.logformat import LogFormat
+from pylb.sample.validity import Checkpoint, available, needs
 from pylb.stream.verdict import Stop
 
 REQUEST = ("http-request",)
@@ -84,6 +86,15 @@ def expand(template: bytes, found: re.Match[bytes]) -> bytes:
     if LONELY.search(template):
         raise BadTemplate
     return REFERENCE.sub(one, template)
+
+
+def sample(args: Args, name: str = "", where: Checkpoint | None = None) -> Expression:
+    """The next expression, which must have a value at this place (or at `where`); `name` is what a complaint calls it."""
+    expression = args.expression()
+    if not available(expression.source, args.context().where() if where is None else where):
+        name = name or args.at(args.index - 1)
+        raise Alert(f"fetch method '{name}' extracts information from '{needs(expression.source)}', none of which is available here")
+    return expression
 
 
 # -- rewrites that do not fit

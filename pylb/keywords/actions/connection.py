@@ -10,9 +10,11 @@ from pylb.base import units
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import BOTH, CONTENT, REQUEST, TCP
-from pylb.sample.casts import cast_between
+from pylb.keywords.actions.common import BOTH, CONTENT, REQUEST, TCP, sample
+from pylb.sample.casts import cast_between, possible
+from pylb.sample.expression import Expression
 from pylb.sample.types import Expr, Type
+from pylb.sample.validity import Checkpoint
 from pylb.stream.registry import action
 
 REQUEST_SIDE = ("http-request", "tcp-request connection", "tcp-request session", "tcp-request content")
@@ -44,9 +46,17 @@ def set_dst_port(args: Args) -> Run:
     return change_port(args, "destination")
 
 
-def converted(args: Args, wanted: Type) -> Expr:
-    """The next expression, cast to a type."""
-    expression = args.expression()
+def of_request(args: Args) -> Checkpoint:
+    """Where the addresses of a stream may come from, whatever rule set it is."""
+    assert args.proxy is not None
+    front = Checkpoint(0) if args.lacks("frontend") else Checkpoint.FRONTEND_REQUEST_HEADERS
+    return front if args.lacks("backend") else front | Checkpoint.BACKEND_REQUEST_HEADERS
+
+
+def converted(expression: Expression, wanted: Type) -> Expr:
+    """An expression, cast to a type."""
+    if not possible(expression.type, wanted):
+        return lambda stream: None
     cast = cast_between(expression.type, wanted)
     call = expression.call
 
@@ -59,7 +69,7 @@ def converted(args: Args, wanted: Type) -> Expr:
 
 def change_address(args: Args, attribute: str) -> Run:
     """Replace the address and keep the port."""
-    value = converted(args, Type.ADDR)
+    value = converted(sample(args, where=of_request(args)), Type.ADDR)
 
     def run(stream: Any) -> None:
         found = value(stream)
@@ -72,7 +82,7 @@ def change_address(args: Args, attribute: str) -> Run:
 
 def change_port(args: Args, attribute: str) -> Run:
     """Replace the port and keep the address; a unix socket gets the address 0.0.0.0."""
-    value = converted(args, Type.SINT)
+    value = converted(sample(args, where=of_request(args)), Type.SINT)
 
     def run(stream: Any) -> None:
         found = value(stream)
@@ -145,7 +155,7 @@ def set_priority_offset(args: Args) -> Run:
 
 
 def priority(args: Args, attribute: str, bound: int) -> Run:
-    value = converted(args, Type.SINT)
+    value = converted(sample(args, args.at(args.index - 1)), Type.SINT)
 
     def run(stream: Any) -> None:
         found = value(stream)
@@ -188,7 +198,7 @@ def milliseconds(args: Args, which: str) -> Callable[[Any], Any]:
         ) from None
     except units.BadNumber as error:
         try:
-            return converted(args, Type.SINT)
+            return converted(args.expression(), Type.SINT)
         except Alert:
             raise Alert(f"unexpected character '{error.character}' in rule 'set-timeout {which}'") from None
     if not fixed:

@@ -69,7 +69,7 @@ def use_service(args: Args) -> Run:
     name = args.word("'use-service' expects a service name.")
     entry = service.get(name)
     if entry is None:
-        raise Alert(f"'{name if args.ruleset == 'http-request' else 'content'}' unknown service name{'.' if args.ruleset == 'http-request' else ''}")
+        raise Alert(f"'{name if args.ruleset == 'http-request' else 'content'}' unknown service name.")
     if args.ruleset not in entry.facts.get("rulesets", ()):
         raise Alert("Prometheus exporter service only available on 'http-request' rulesets")
     function = entry.function

@@ -8,7 +8,7 @@ from typing import Any
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import HTTP, TCP, bytes_of, constant
+from pylb.keywords.actions.common import HTTP, TCP, bytes_of, constant, sample
 from pylb.sample.types import Value
 from pylb.sample.variables import Variable, may_set, set_variable
 from pylb.stream.registry import action
@@ -27,6 +27,16 @@ def name_of(args: Args) -> str:
     return rest[:-1]
 
 
+def declared(text: str) -> tuple[Variable, tuple[str, ...]]:
+    """A variable and the conditions behind it; a complaint about a character shows the word to its end."""
+    try:
+        return set_variable(text)
+    except Alert as error:
+        if str(error).startswith("invalid syntax"):
+            raise Alert(f"{str(error)[:-1]})'") from None
+        raise
+
+
 def assigning(args: Args, variable: Variable, conditions: tuple[str, ...], value: Callable[[Any], Value | None]) -> Run:
     """Set the variable to what `value` gives; nothing leaves it as it is."""
 
@@ -41,14 +51,15 @@ def assigning(args: Args, variable: Variable, conditions: tuple[str, ...], value
 @action("set-var", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>[,<condition>...]) <expr>")
 def set_var(args: Args) -> Run:
     """Give a variable the value of an expression, with its type."""
-    variable, conditions = set_variable(name_of(args))
-    return assigning(args, variable, conditions, args.expression().call)
+    word = args.at(args.index - 1)
+    variable, conditions = declared(name_of(args))
+    return assigning(args, variable, conditions, sample(args, word).call)
 
 
 @action("set-var-fmt", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>[,<condition>...]) <fmt>")
 def set_var_fmt(args: Args) -> Run:
     """Give a variable the text of a log-format."""
-    variable, conditions = set_variable(name_of(args))
+    variable, conditions = declared(name_of(args))
     return assigning(args, variable, conditions, bytes_of(args) if args.peek() else constant(b""))
 
 
@@ -58,5 +69,5 @@ def unset_var(args: Args) -> Run:
     name = name_of(args)
     if "," in name:
         raise Alert('unset-var does not expect parameters after the variable name. Only "set-var" and "set-var-fmt" manage conditions')
-    variable = Variable(name)
+    variable = declared(name)[0]
     return lambda stream: variable.unset(stream)
