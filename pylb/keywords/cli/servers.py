@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from pylb.base.errors import NotImplementedYet
 from pylb.control.registry import NOTICE, Answer, Level, Message, Refusal, Words, command
 from pylb.keywords.cli.addresses import drop_idle, set_address, set_agent_address, set_agent_port, set_check_address, set_check_port
 from pylb.keywords.cli.certificates import store_of
 from pylb.keywords.cli.common import INTEGER, find_server
-from pylb.proxy.states import FORCED_DRAIN, FORCED_MAINT, admit, dismiss
 from pylb.proxy.transition import Transition
 from pylb.proxy.weights import EMPTY, TRAILING
 from pylb.stream.dial import Dialer
@@ -76,6 +76,8 @@ def set_server_weight(cli: Cli, server: Server, words: Words) -> None:
 def set_name(cli: Cli, server: Server, words: Words) -> None:
     if not words.at(0):
         raise Refusal("set server <b>/<s> fqdn requires a FQDN.\n")
+    if server.settings.resolvers:
+        raise NotImplementedYet("set server fqdn")
     raise Refusal("set server <b>/<s> fqdn failed because no resolution is configured.\n")
 
 
@@ -145,24 +147,16 @@ def set_maxconn(cli: Cli, words: Words) -> None:
 # -- enable and disable
 
 
-def change_flag(cli: Cli, server: Server, change: Callable[[Server, int, float, Transition], None], flag: int) -> None:
-    transition = Transition(server)
-    change(server, flag, cli.now, transition)
-    server.publish(transition)
-
-
 @command("disable server", usage="disable server (DEPRECATED)", help="disable a server for maintenance (use 'set server' instead)", level=Level.ADMIN)
 def disable_server(cli: Cli, words: Words) -> None:
     """Put a server in maintenance."""
-    change_flag(cli, find_server(cli, words.at(0)), admit, FORCED_MAINT)
+    find_server(cli, words.at(0)).command_state("maint", cli.now)
 
 
 @command("enable server", usage="enable server  (DEPRECATED)", help="enable a disabled server (use 'set server' instead)", level=Level.ADMIN)
 def enable_server(cli: Cli, words: Words) -> None:
     """End maintenance and drain."""
-    server = find_server(cli, words.at(0))
-    change_flag(cli, server, dismiss, FORCED_MAINT)
-    change_flag(cli, server, dismiss, FORCED_DRAIN)
+    find_server(cli, words.at(0)).command_state("ready", cli.now)
 
 
 @command("disable health", usage="disable health", help="disable health checks", level=Level.ADMIN)

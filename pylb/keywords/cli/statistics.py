@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pylb.base import version
+from pylb.base.errors import NotImplementedYet
 from pylb.control import stats
 from pylb.control.json_schema import SCHEMA
 from pylb.control.registry import INFO, Answer, Level, Message, Refusal, Words, command
@@ -44,7 +44,7 @@ def show_stat(cli: Cli, words: Words) -> Answer:
     if words.at(0) == "domain":
         domain = words.at(1)
         if domain == "resolvers":
-            return resolver_statistics(words)
+            raise NotImplementedYet("show stat domain resolvers")
         if domain != "proxy":
             raise Refusal("Invalid statistics domain.\n")
         words = Words(words[2:])
@@ -65,11 +65,6 @@ def proxy_number(cli: Cli, text: str) -> int:
     if not wanted:
         raise Refusal("No such proxy.\n")
     return wanted
-
-
-def resolver_statistics(words: Words) -> Iterable[str]:
-    """No `resolvers` section counts anything yet: there are no rows."""
-    return ()
 
 
 @command("show schema json", usage="show schema json", help="report schema used for stats")
