@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import BadMessage
+from pylb.base.net import Keepalive
 from pylb.base.timers import NEVER
 from pylb.config import model
 from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters, Times, fold_times
@@ -115,6 +116,10 @@ class Frontend(Face):
         self.logs_normal = "dontlog-normal" not in settings.options
         self.log_separate_errors = "log-separate-errors" in settings.options
         self.log_asap = "logasap" in settings.options
+        extra = settings.extra
+        self.keepalive: Keepalive | None = None  # of client connections
+        if "clitcpka" in settings.options:
+            self.keepalive = Keepalive(extra.get("clitcpka-cnt"), extra.get("clitcpka-idle"), extra.get("clitcpka-intvl"))
         self.log_line: Callable[[Any], str] | None = None  # the compiled log format; None: nothing is logged
         self.keeps_request_line = False  # the log shows the request line as it came
         self.unique_id_header = settings.unique_id_header

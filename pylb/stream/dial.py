@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from pylb.base.net import Connecting, ConnectOptions, Keepalive
+from pylb.base.net import Connecting, ConnectOptions, Endpoint, Keepalive
 from pylb.stream.mux_h1_server import ServerH1
 from pylb.stream.mux_tcp import ServerTcp
+from pylb.stream.proxy_header import Introduced, introduction
 from pylb.stream.tls_layer import TlsLayer
 from pylb.wire.certs import CertificateStore
 from pylb.wire.tls import Tls
@@ -31,29 +32,52 @@ class Dialer:
         if settings.ssl and settings.tls is not None:
             spoken = SPOKEN if proxy.mode == "http" else None
             self._tls = TlsContext.for_server(settings.tls, store, spoken=spoken, default_verify=verify)
+        source = settings.source or proxy.source or {}
+        address = source.get("address")
         self._options = ConnectOptions(
-            keepalive=Keepalive() if "srvtcpka" in proxy.options or "tcpka" in proxy.options else None,
+            source=address.endpoint() if address is not None and address.is_ip and not address.port else None,
+            keepalive=keepalive(proxy.extra, "srvtcpka") if "srvtcpka" in proxy.options else None,
             tfo=settings.tfo,
             user_timeout=settings.tcp_user_timeout,
-            interface=settings.interface,
+            interface=source.get("interface") or settings.interface,
         )
 
     def connect(self, stream: Any) -> Connecting:
         """Begin to connect; the stream hears `on_connected` or `on_connect_failed`."""
         server, net = self._server, self._server.backend.process.net
         mux: ServerH1 | ServerTcp = ServerH1(stream, server) if server.backend.is_http else ServerTcp(stream, server)
-        endpoint = server.address.endpoint()
+        endpoint = self.endpoint(stream)
+        first: asyncio.Protocol = mux
+        if self._tls is not None:
+            first = shake = Handshake(self._tls, mux, self.server_name(stream), stream.on_connect_failed)
+        if server.settings.send_proxy:
+            first = Introduced(introduction(server.settings, stream), first)
+        connecting = net.connect(endpoint, lambda: first, stream.on_connect_failed, self._options)
         if self._tls is None:
-            return net.connect(endpoint, lambda: mux, stream.on_connect_failed, self._options)
-        shake = Handshake(self._tls, mux, self.server_name(stream), stream.on_connect_failed)
-        shake.connecting = net.connect(endpoint, lambda: shake, stream.on_connect_failed, self._options)
+            return connecting
+        shake.connecting = connecting
         return shake
+
+    def endpoint(self, stream: Any) -> Endpoint:
+        """Where to connect to; parts that the `server` line leaves open are the client's destination."""
+        address = self._server.address
+        if not address.is_ip:
+            return address.endpoint()
+        host, port = stream.session.destination
+        port = port + address.port if address.relative else address.port
+        unspecified = address.host in ("0.0.0.0", "::") and host
+        return Endpoint.tcp(host if unspecified else address.host, port)
 
     def server_name(self, stream: Any) -> str | None:
         """The SNI to send: the value of `sni <expression>` for this stream."""
         expression = self._server.settings.sni
         value = expression(stream) if expression is not None else None
         return value.decode("latin-1") if isinstance(value, bytes) and value else None
+
+
+def keepalive(extra: dict[str, Any], name: str) -> Keepalive:
+    """The probes of TCP keep-alive as `clitcpka-*` or `srvtcpka-*` want them."""
+    return Keepalive(count=extra.get(f"{name}-cnt"), idle=extra.get(f"{name}-idle"), interval=extra.get(f"{name}-intvl"))
 
 
 class Handshake(asyncio.Protocol):

@@ -12,12 +12,14 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.clock import log_date
+from pylb.stream.proxy_header import ProxyReader
 from pylb.stream.tls_layer import accept_tls
 from pylb.stream.verdict import Stop, Verdict
 
 if TYPE_CHECKING:
     from pylb.config.model import Rule
     from pylb.proxy.listener import Listener
+    from pylb.wire.proxy_protocol import ProxyHeader
 
 HostPort = tuple[str, int]
 
@@ -31,12 +33,14 @@ class Session:
         "backend",
         "closed",
         "destination",
+        "expects_proxy",  # `tcp-request connection expect-proxy`
         "frontend",
         "handshake_ms",  # TLS and PROXY protocol; 0 when there is none
         "hello",  # TLS: the parsed ClientHello
         "listener",
         "private_pools",  # where connections wait that only this session may use
         "process",
+        "proxy_header",  # what a PROXY protocol header said
         "request",
         "requests",  # how many requests were begun on it
         "response",
@@ -64,6 +68,8 @@ class Session:
         self.handshake_ms = 0
         self.requests = 0
         self.private_pools: set[Any] = set()
+        self.expects_proxy = False
+        self.proxy_header: ProxyHeader | None = None
         self.tls: Any = None
         self.hello: Any = None
         self.variables: dict[str, Any] | None = None
@@ -144,14 +150,25 @@ class Acceptor(asyncio.Protocol):
             transport.abort()
             return
         session.begin()
-        if self.listener.tls is None:
-            start_mux(session, transport)
+        if frontend.keepalive is not None:
+            session.process.net.set_keepalive(transport, frontend.keepalive)
+        if self.listener.bind.accept_proxy or session.expects_proxy:
+            transport.set_protocol(ProxyReader(session, transport, start_session))
         else:
-            accept_tls(session, self.listener.tls, transport, start_mux)
+            start_session(session, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.session is not None:
             self.session.end()
+
+
+def start_session(session: Session, transport: asyncio.Transport) -> None:
+    """The addresses are known: do the TLS handshake where the `bind` line says so, then give the connection to a mux."""
+    context = session.listener.tls
+    if context is None:
+        start_mux(session, transport)
+    else:
+        accept_tls(session, context, transport, start_mux)
 
 
 class Refused(asyncio.Protocol):
