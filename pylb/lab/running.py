@@ -35,6 +35,7 @@ INFORMATIONAL = 6  # severity of the lines about traffic
 DESCRIPTORS = 8192  # what the lab itself may want, with many clients
 PER_CONNECTION, SPARE = 2, 200
 MAXCONN = 4000
+FEW = 4  # moved ports that are told one by one
 REFRESH = {True: 1.0, False: 0.25}  # seconds between two looks: on a terminal, elsewhere
 
 
@@ -201,7 +202,7 @@ class Lab:
             "",
             *(f"  note: {note}" for note in self.site.notes),
             *([f"  note: {', '.join(f'{host} is played at {near}' for host, near in self.places.hosts.items())}"] if self.places.hosts else []),
-            *(f"  note: port {wished} of {host} is taken or not allowed: {real} instead" for host, wished, real in self.places.moved()),
+            *(f"  note: {line}" for line in moved_lines(self.places)),
             f"  load balancer   pid {self.balancer.pid}: {' '.join(self.command_line())}",
             *([f"  Kolla's files   {written}: what Kolla-Ansible would write; they stay; the lab plays them on loopback"] if written else []),
             f"  stats socket    {self.balancer.socket_path}",
@@ -219,7 +220,12 @@ class Lab:
             f"  {order} help                       everything else",
             "Ctrl-C ends the lab and removes everything.",
             "",
+            *(self.urls() if self.display.terminal else []),
         ]
+
+    def urls(self) -> list[str]:
+        """Where the services are: a narrow terminal's table does not say."""
+        return [f"  {service.name:<15} {face.scheme}://{self.places.text(face.host, face.port)}/" for service, face in self.site.faces()]
 
     def stats_page(self) -> str:
         """host:port/path, where it really is."""
@@ -243,6 +249,14 @@ def loopback_hosts(site: Site) -> dict[str, str]:
     """Where the site's addresses go on this machine; loopback addresses stay."""
     hosts = dict.fromkeys([*(face.host for _, face in site.faces()), *site.controllers.values()])
     return {} if all(map(is_loopback, hosts)) else loopback(list(hosts))
+
+
+def moved_lines(places: Places) -> list[str]:
+    """What could not be where it wished to be; in short when that is much."""
+    moved = places.moved()
+    if len(moved) > FEW:
+        return [f"{len(moved)} ports are taken or not allowed; free ones are used instead (the URLs below say which)"]
+    return [f"port {wished} of {host} is taken or not allowed: {real} instead" for host, wished, real in moved]
 
 
 def raise_descriptors() -> None:
