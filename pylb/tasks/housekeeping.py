@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pylb.proxy.server import State
+from pylb.proxy.states import State
 
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
