@@ -457,6 +457,36 @@ TCP = [
 
 CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
 MORE = [
+    Case("l_deny", "http-request deny if { path /a }", send=[get("/a"), get("/b")], listen=True),
+    Case(
+        "l_return",
+        "http-request return status 201 if { path /a }\nhttp-response set-header A b\nhttp-after-response add-header C d",
+        send=[get("/a"), get("/b")],
+        listen=True,
+    ),
+    Case("l_response", "http-response deny deny_status 404", send=[get()], listen=True),
+    Case("l_redirect", "redirect prefix /p if { path /a }\noption forwardfor\nhttp-request set-timeout server 2s", send=[get("/a"), get("/b")], listen=True),
+    Case("l_reject", "http-request reject", send=[get()], listen=True, logs=1),
+    Case("l_drop", "http-request silent-drop", send=[get()], listen=True, racy=False, logs=1, patience=0.2),
+    Case("l_auth", "http-request auth", send=[get()], listen=True),
+    Case(
+        "l_capture",
+        "http-request capture path len 5\ndeclare capture response len 4\nhttp-response capture res.hdr(x-origin) id 0",
+        send=[get("/abcdefgh")],
+        listen=True,
+    ),
+    Case("l_tcp", "tcp-request content reject if { src 127.0.0.1 }", send=[b"hello"], tcp=True, listen=True, racy=True, logs=1, patience=0.3),
+    Case(
+        "l_tcp_accept",
+        "tcp-request inspect-delay 200ms\ntcp-request content accept if { req.len ge 5 }\ntcp-response content accept",
+        send=[b"hello"],
+        tcp=True,
+        listen=True,
+        origin=b"x",
+        logs=1,
+        patience=0.1,
+    ),
+    Case("l_silent", "http-request set-log-level silent if { path /a }\nuse-server s1 if { path /b }", send=[get("/a"), get("/b")], listen=True, logs=1),
     Case("del_length", back="http-response del-header content-length", send=[get()], patience=0.2),
     Case("del_coding", back="http-response del-header x-a\nhttp-response set-header x-c %[status]", send=[get()], origin=CHUNKS, patience=0.2),
     Case("return_304", "http-request return status 304 hdr etag x", send=[get(), get()]),

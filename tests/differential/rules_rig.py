@@ -46,6 +46,7 @@ class Case:
     count: bool = True  # compare the counters
     log_format: str = ""
     server: str = ""
+    listen: bool = False  # one section with both faces
     racy: bool = False  # how it ends, and what the server gets, depends on who is faster
 
 
@@ -161,9 +162,11 @@ class Rig:
             style = " mode tcp\n option tcplog\n" if case.tcp else ""
             style += f" log-format {case.log_format}\n" if case.log_format else ""
             front, back = lines(case.front), lines(case.back)
-            text += f"frontend {case.name}\n{style} bind fd@{listener.fileno()}\n{front} default_backend be_{case.name}\n"
-            mode = " mode tcp\n" if case.tcp else ""
-            text += f"backend be_{case.name}\n{mode}{back} server s1 unix@{self.directory}/origin {case.server}\n{case.more}"
+            kind = "listen" if case.listen else "frontend"
+            text += f"{kind} {case.name}\n{style} bind fd@{listener.fileno()}\n{front}"
+            if not case.listen:
+                text += f" default_backend be_{case.name}\nbackend be_{case.name}\n" + (" mode tcp\n" if case.tcp else "")
+            text += f"{back} server s1 unix@{self.directory}/origin {case.server}\n{case.more}"
         return text.replace("DIR/", f"{self.directory.parent}/")
 
     def await_start(self) -> None:
@@ -199,7 +202,8 @@ class Rig:
         time.sleep(0.05)
         rows = self.statistics()
         for case in self.cases:
-            for row in ((case.name, "FRONTEND"), (f"be_{case.name}", "s1"), (f"be_{case.name}", "BACKEND")):
+            back = case.name if case.listen else f"be_{case.name}"
+            for row in ((case.name, "FRONTEND"), (back, "s1"), (back, "BACKEND")):
                 if case.count and not case.racy:
                     outcomes[case.name].counters[row[1]] = {name: rows[row].get(name, "") for name in COUNTERS}
         return outcomes

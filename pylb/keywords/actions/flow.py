@@ -41,6 +41,9 @@ def reject(args: Args) -> Run:
 
     def run(stream: Any) -> None:
         stream.count("dreq")
+        own = stream.frontend.own_backend
+        if stream.backend is None and own is not None:
+            own.counters.dreq += 1  # both faces of a `listen` count it
         raise Stop("P", "R", 0)
 
     return run
