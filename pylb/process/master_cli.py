@@ -8,7 +8,6 @@ Without `prompt` an answer ends with an empty line and the connection stays open
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from typing import TYPE_CHECKING, cast
 
