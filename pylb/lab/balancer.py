@@ -22,6 +22,7 @@ from pylb.lab.peer import dial
 PR_SET_PDEATHSIG = 1
 PATIENCE = 5.0  # seconds that the socket may take to answer
 GRACE = 3.0  # and the process to leave
+ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
 BORING = ("haproxy version is", "path to executable is")
 
 
@@ -43,9 +44,13 @@ Table = dict[tuple[str, str], Row]  # (proxy, server)
 
 
 def parse_table(text: str) -> Table:
-    """The CSV of `show stat`."""
+    """The CSV of `show stat`. A request counts where it was answered; `stot` would count every attempt to reach a dead server too."""
     lines = [line for line in text.lstrip("# ").splitlines() if line]
-    return {(row["pxname"], row["svname"]): Row(row["status"], int(row["stot"] or 0), row["check_status"]) for row in csv.DictReader(lines)}
+    rows = {}
+    for row in csv.DictReader(lines):
+        answers = sum(int(row[column] or 0) for column in ANSWERS)
+        rows[row["pxname"], row["svname"]] = Row(row["status"], answers, row["check_status"])
+    return rows
 
 
 def die_with_parent() -> None:

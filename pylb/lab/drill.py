@@ -30,7 +30,7 @@ ORDERS = {
     "drain": "SERVICE CONTROLLER: no new requests for it, those under way finish",
     "fail": "SERVICE CONTROLLER: it runs, but answers its health checks with 503",
     "slow": "SERVICE CONTROLLER TIME: it takes so long to answer (500ms, 2s; 0 ends it)",
-    "status": "who is UP, and how many requests each server had",
+    "status": "who is UP, and how many requests each server answered",
     "log": "the load balancer's latest log lines",
 }
 CONTROL = "control.sock"

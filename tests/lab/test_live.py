@@ -14,7 +14,7 @@ from pylb.lab.settings import load
 from pylb.lab.site import Places, Site
 
 TEXT = "controllers:\n  c1: 127.0.10.11\n  c2: 127.0.10.12\nservices:\n  nova: {port: 8774}\n"
-HEADER = "# pxname,svname,stot,status,check_status,\n"
+HEADER = "# pxname,svname,stot,status,check_status,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,\n"
 
 
 @pytest.fixture
@@ -24,7 +24,8 @@ def site(tmp_path: Path) -> Site:
 
 
 def stat(first: str, second: str = "UP") -> dict[tuple[str, str], Row]:
-    return parse_table(HEADER + f"nova_api,FRONTEND,7,OPEN,,\nnova_api_back,c1,3,{first},L4CON,\nnova_api_back,c2,4,{second},L7OK,\n\n")
+    servers = f"nova_api_back,c1,9,{first},L4CON,0,2,0,0,1,,\nnova_api_back,c2,4,{second},L7OK,,4,,,,,\n"
+    return parse_table(HEADER + "nova_api,FRONTEND,7,OPEN,,0,7,0,0,0,0,\n" + servers + "\n")
 
 
 def test_the_table(site: Site) -> None:
