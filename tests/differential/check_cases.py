@@ -461,6 +461,6 @@ ODD = [
     Case("o_socks_step", TCP + "tcp-check connect via-socks4\ntcp-check expect string ok", "socks4 127.0.0.1:{port}", (READ, b"\0\x5a\0\0\0\0\0\0", 0.05, b"ok")),
     Case("o_keepalive", HTTP, "", (READ, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")),
     Case("o_source", HTTP, "source 127.0.0.9", YES),
-    Case("o_fall1", HTTP, "fall 1 rise 1", YES, then=(NO, YES, NO, YES), inter=200),
+    Case("o_fall1", HTTP, "fall 1 rise 1", YES, then=(NO, YES, NO, YES), inter=100),
     Case("o_h_expect_lf", HTTP + "http-check expect on-error 'x\"%[status]\"' status 201", script=YES),
 ]

@@ -194,8 +194,8 @@ class Scene:
         origin = self.origins[case.name] = Origin(case.script, context, then=case.then)
         return f"127.0.0.1:{origin.port}"
 
-    async def watch(self, command: Sequence[str], seconds: float) -> dict[str, Outcome]:
-        """Run the program so long and collect what there is to see."""
+    async def watch(self, command: Sequence[str], seconds: float) -> tuple[dict[str, dict[str, str]], str]:
+        """Run the program so long; its statistics and messages. What to make of them must not keep the origins of another scene waiting."""
         loop = asyncio.get_running_loop()
         log = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         log.bind(("127.0.0.1", 0))
@@ -220,13 +220,12 @@ class Scene:
             process.kill()
             process.wait()
             loop.remove_reader(log)
-        outcomes = self.outcomes(rows, errors.read_text("latin-1"))
         for one in [log, *self.held]:
             one.close()
         for origin in [*self.origins.values(), *self.agents.values()]:
             if origin.server is not None:
                 origin.server.close()
-        return outcomes
+        return rows, errors.read_text("latin-1")
 
     async def up(self, process: subprocess.Popen[bytes], page: int, errors: Path) -> None:
         """Wait until the program accepts connections."""
@@ -287,15 +286,16 @@ def mask(line: str) -> str:
 
 
 def without_cause(text: str) -> str:
-    """Whether HAProxy knows the errno of a connection that broke within a handshake is a matter of luck."""
-    return re.sub(r"(SSL handshake failure) \([^)]*\)", r"\1", text)
+    """Handshakes that fail are explained by whatever errno some other call left."""
+    return re.sub(r"(SSL handshake failure|SOCKS4 Proxy [a-z ]+) \([^)]*\)", r"\1", text)
 
 
 def play(cases: Sequence[Case], stages: Sequence[tuple[Path, Sequence[str]]], seconds: float, head: str = "") -> list[dict[str, Outcome]]:
     """Run programs at the same time, each in its directory (which holds `server.pem` and `program`) and before its own origins."""
 
-    async def together() -> list[dict[str, Outcome]]:
-        scenes = [(Scene(cases, directory, head, str(directory / "server.pem")), command) for directory, command in stages]
+    scenes = [(Scene(cases, directory, head, str(directory / "server.pem")), command) for directory, command in stages]
+
+    async def together() -> list[tuple[dict[str, dict[str, str]], str]]:
         return list(await asyncio.gather(*(scene.watch(command, seconds) for scene, command in scenes)))
 
-    return asyncio.run(together())
+    return [scene.outcomes(*seen) for (scene, _), seen in zip(scenes, asyncio.run(together()), strict=True)]

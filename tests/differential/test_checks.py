@@ -33,15 +33,11 @@ esac
 [ "$HAPROXY_SERVER_NAME $HAPROXY_SERVER_ID $1 $2" = "s 1 NOT_USED NOT_USED" ]
 """
 GROUPS: dict[str, tuple[Sequence[Case], float]] = {
-    "forms": (check_cases.FORMS, 0.8),
+    "requests": ([*check_cases.FORMS, *check_cases.TLS, *check_cases.ODD], 1.0),
     "verdicts": (check_cases.VERDICTS, 1.2),
-    "raw": (check_cases.RAW, 1.0),
-    "kinds": (check_cases.KINDS, 1.0),
-    "tls": (check_cases.TLS, 1.0),
+    "conversations": ([*check_cases.RAW, *check_cases.KINDS, *check_cases.MORE], 1.2),
     "agents": (check_cases.AGENTS, 1.0),
-    "more": (check_cases.MORE, 1.0),
     "external": (check_cases.EXTERNAL, 0.9),
-    "odd": (check_cases.ODD, 1.0),
     "changes": (check_cases.CHANGES, 2.6),
 }
 
@@ -79,14 +75,27 @@ def facts(case: Case, mine: Outcome, other: Outcome) -> dict[str, object]:
     return shown
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_checks_are_those_of_haproxy(tmp_path: Path, group: str) -> None:
-    cases, seconds = GROUPS[group]
-    stages = [(prepare(tmp_path / "haproxy"), [HAPROXY]), (prepare(tmp_path / "pylb"), [sys.executable, "-m", "pylb"])]
-    theirs, ours = play(cases, stages, seconds, HEAD if group == "external" else "")
+def differences(cases: Sequence[Case], directory: Path, seconds: float, head: str) -> dict[str, str]:
+    """What differs, by case."""
+    directory.mkdir()
+    stages = [(prepare(directory / "haproxy"), [HAPROXY]), (prepare(directory / "pylb"), [sys.executable, "-m", "pylb"])]
+    theirs, ours = play(cases, stages, seconds, head)
     wrong = {}
     for case in cases:
         expected, found = facts(case, theirs[case.name], ours[case.name]), facts(case, ours[case.name], theirs[case.name])
         if expected != found:
-            wrong[case.name] = {name: (expected[name], found[name]) for name in expected if expected[name] != found[name]}
-    assert not wrong
+            wrong[case.name] = "\n".join(f"{name}: {expected[name]}\n  not {found[name]}" for name in expected if expected[name] != found[name])
+    return wrong
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_checks_are_those_of_haproxy(tmp_path: Path, group: str) -> None:
+    """A busy machine may make either program time out: what differs is tried again, twice."""
+    cases, seconds = GROUPS[group]
+    wrong: dict[str, str] = {}
+    for turn in range(3):
+        wrong = differences(cases, tmp_path / str(turn), seconds, HEAD if group == "external" else "")
+        cases = [case for case in cases if case.name in wrong]
+        if not cases:
+            return
+    pytest.fail("\n".join(f"{name} {what}" for name, what in wrong.items()))
