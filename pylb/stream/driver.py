@@ -261,7 +261,7 @@ class Stream:
         frontend = self.frontend
         if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
             return
-        normal = self.termination == "--" and 0 <= self.status < 500 and not self.retried
+        normal = self.termination[0] in "-L" and self.status < 500 and not self.retried
         if normal and not frontend.logs_normal:
             return
         self.logged = True

@@ -116,20 +116,23 @@ class ClientH1(H1):
 
     def read_body(self, stream: HttpStream, data: bytes) -> None:
         """Body bytes to the stream; what follows the body stays in the buffer."""
-        assert self.reader is not None
+        reader = self.reader
+        assert reader is not None
         try:
-            payload, finished, rest = self.reader.feed(data)
+            payload, finished, rest = reader.feed(data)
         except BadMessage as bad:
             self.reader = None
             stream.on_bad_request_body(bad)
             return
+        inside, stream.running = stream.running, True  # the rules see data and end together
         if payload:
             stream.on_request_data(payload)
         if finished:
-            trailers = self.reader.trailers
             self.reader = None
             self.buffer = rest
-            stream.on_request_end(trailers)
+            stream.on_request_end(reader.trailers)
+        stream.running = inside
+        stream.wake()
 
     def eof_received(self) -> bool:
         self.at_eof = True

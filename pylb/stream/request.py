@@ -59,8 +59,14 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
 
 async def buffer_body(stream: HttpStream, face: Face) -> None:
     """`option http-buffer-request`: rules begin when the body is there, or as much of it as the buffer takes."""
+    stream.ask_for_body()
     stream.client_expire = stream.process.clock.now() + min(face.timeout_http_request, stream.frontend.timeout_client)
-    await stream.wait("R", lambda: stream.request_complete or stream.inbox_full)
+    try:
+        await stream.wait("R", lambda: stream.request_complete or stream.inbox_full)
+    except Stop as stop:
+        if stop.who == "c":
+            stream.frontend.count_refused(stream.session.listener, "ereq")
+        raise
 
 
 async def tcp_content_rules(stream: HttpStream, face: Face) -> None:

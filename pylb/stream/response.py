@@ -160,6 +160,8 @@ async def after_response(stream: HttpStream) -> None:
         await rules.run_rules(stream, backend.http_after_response, "H")
     if frontend.http_after_response and (backend is None or frontend.own_backend is not backend):
         await rules.run_rules(stream, frontend.http_after_response, "H")
+    if b"close" in (stream.headers.get(b"connection") or b"").lower():
+        stream.keep_client = False
 
 
 def inform(stream: HttpStream, response: Response) -> None:
@@ -255,7 +257,7 @@ async def end_early(stream: HttpStream, stop: Stop) -> None:
     if not status:
         stream.keep_client = False
         return
-    if stream.time_request < 0 and stop.who not in ("c", "C", "P"):
+    if stream.time_request < 0 and stop.who not in ("c", "C", "P", "I"):
         stream.time_request = stream.ms_since(stream.idle_from)
     if when == "H":
         stream.time_data = -1

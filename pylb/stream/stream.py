@@ -202,6 +202,15 @@ class HttpStream(Stream):
             if self.request.version >= 11:
                 response_steps.inform(self, response)
 
+    def ask_for_body(self) -> None:
+        """Rules want the body: a client that waits for a 100 before it sends one gets it from us."""
+        request = self.request
+        if request.expect_continue and not self.inbox_size:
+            request.expect_continue = False
+            request.headers.remove(b"expect")
+            response_steps.inform(self, Response(100, b"Continue"))
+            self.front.flush()
+
     @property
     def inbox_full(self) -> bool:
         """Has as much of the body arrived as is kept for rules to look at?"""

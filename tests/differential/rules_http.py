@@ -247,3 +247,68 @@ LINE = [
     Case("set_status_odd", back="http-response set-status 999", send=[get()]),
     Case("set_status_after", "http-request deny\nhttp-after-response set-status 404", send=[get()]),
 ]
+
+ODD = [
+    Case(
+        "buffer_timeout",
+        "timeout http-request 80ms\noption http-buffer-request",
+        send=[b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60\r\n\r\nabc"],
+        answers=1,
+        patience=1.0,
+    ),
+    Case(
+        "both_proxies",
+        "http-request deny if { path /a }",
+        back="http-request deny deny_status 404 if { path /b }\nhttp-response set-status 418 if { status 200 }",
+        send=[get("/a"), get("/b"), get("/c")],
+    ),
+    Case(
+        "return_large",
+        "http-request return status 200 content-type text/plain lf-string %[req.hdr(x)]%[req.hdr(y)]",
+        send=[get(headers="X: " + "a" * 9000 + "\r\nY: " + "b" * 5000 + "\r\n")],
+    ),
+    Case("return_too_large", "http-request return status 200 hdr A %[req.hdr(x)]%[req.hdr(x)]", send=[get(headers="X: " + "a" * 9000 + "\r\n")]),
+    Case("location_too_large", "http-request redirect location /%[req.hdr(x)]%[req.hdr(x)]", send=[get(headers="X: " + "a" * 9000 + "\r\n")]),
+    Case("hint_too_large", "http-request early-hint A %[req.hdr(x)]%[req.hdr(x)]", send=[get(headers="X: " + "a" * 9000 + "\r\n")]),
+    Case("set_uri_odd", "http-request set-uri %[req.hdr(x)]", send=[get(), get(headers="X: /a b\r\n"), get(headers="X: noslash\r\n")]),
+    Case("set_method_empty", "http-request set-method %[req.hdr(x)]", send=[get()]),
+    Case("set_path_odd", "http-request set-path %[req.hdr(x)]", send=[get("/q?w"), get(headers="X: rel\r\n")]),
+    Case("connection_close", "http-response set-header Connection close\nhttp-response set-header Keep-Alive 5", send=[get(), get()]),
+    Case("del_length_request", "http-request del-header content-length", send=[get(method="POST", body="abc")]),
+    Case("del_host", "http-request del-header host", send=[get()]),
+    Case("replace_host", "http-request replace-header Host (.*) x.%[path]", send=[get("/a")]),
+    Case(
+        "return_stripped",
+        "http-response return status 200 content-type a/b string hi if { res.hdr(x-origin) one }\nhttp-after-response del-header content-type",
+        send=[get(), get()],
+    ),
+    Case("redirect_response_post", "http-response redirect location /a", send=[get(method="POST", body="abc"), get()]),
+    Case("tarpit_post", "http-request tarpit", send=[get(method="POST", body="abc"), get()]),
+    Case(
+        "wait_continue",
+        "http-request wait-for-body time 1s at-least 2\nhttp-request deny if { req.body_len ge 3 }",
+        send=[b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", 0.1, b"abc"],
+        answers=1,
+    ),
+    Case(
+        "two_conditions",
+        "http-request set-var(txn.host) req.hdr(host)\nhttp-request deny if { var(txn.host),length gt 3 } { var(txn.host) -m end example }",
+        send=[get()],
+    ),
+    Case(
+        "acl_twice",
+        "acl bad req.hdr(x) -m reg ^b.d$\nacl bad path_end .php\nhttp-request deny if bad\nuse_backend be_acl_twice unless bad",
+        send=[get(headers="X: bad\r\n"), get("/x.php"), get()],
+    ),
+    Case(
+        "dontlog_normal",
+        "option dontlog-normal\nhttp-request return status 200 if { path /a }\nhttp-request deny if { path /b }",
+        send=[get("/a"), get("/b"), get("/c")],
+        logs=2,
+    ),
+    Case(
+        "separate_errors",
+        "option log-separate-errors\nhttp-request deny if { path /b }\nhttp-request return status 500 if { path /c }",
+        send=[get("/b"), get("/c"), get("/d")],
+    ),
+]

@@ -7,7 +7,7 @@ from typing import Any
 from pylb.config import model
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import BOTH, REQUEST
+from pylb.keywords.actions.common import BOTH, REQUEST, require_room
 from pylb.keywords.actions.reply import Reply, read_reply
 from pylb.stream import local
 from pylb.stream.registry import action
@@ -23,7 +23,7 @@ def deny(args: Args) -> Run:
 
     def run(stream: Any) -> None:
         stream.count(counter)
-        message, body = reply.make(stream)
+        message, body = made(stream, reply, when)
         raise Answer(message, body, who="P", when=when, status=reply.status)
 
     return run
@@ -36,7 +36,7 @@ def tarpit(args: Args) -> Run:
 
     def run(stream: Any) -> None:
         stream.count("dreq")
-        message, body = reply.make(stream)
+        message, body = made(stream, reply, "R")
         raise Answer(message, body, who="P", when="T", tarpit=True, status=reply.status)
 
     return run
@@ -49,7 +49,7 @@ def return_(args: Args) -> Run:
     when = "H" if args.ruleset == "http-response" else "R"
 
     def run(stream: Any) -> None:
-        message, body = reply.make(stream)
+        message, body = made(stream, reply, when)
         raise Answer(message, body, who="L", when=when, status=reply.status)
 
     return run
@@ -70,6 +70,14 @@ def auth(args: Args) -> Run:
         raise Answer(message, body, who="L", when="R", status=status)
 
     return run
+
+
+def made(stream: Any, reply: Reply, when: str) -> local.Made:
+    """The answer, if it fits."""
+    message, body = reply.make(stream)
+    if message is not None and reply.headers:
+        require_room(stream, message, body, "P", when)
+    return message, body
 
 
 def refusal(args: Args, status: int) -> Reply:

@@ -12,6 +12,7 @@ from pylb.sample.expression import Expression
 from pylb.sample.logformat import LogFormat
 from pylb.sample.validity import Checkpoint, available, needs
 from pylb.stream.verdict import Stop
+from pylb.wire.message import Response
 
 REQUEST = ("http-request",)
 BOTH = ("http-request", "http-response")
@@ -107,6 +108,14 @@ def fits(stream: Any, more: int) -> bool:
         return True
     held = sum([len(name) + len(value) for name, value in headers]) + 8 * len(headers)
     return bool(held + more + stream.inbox_size < limits.bufsize)
+
+
+def require_room(stream: Any, message: Response, body: bytes, who: str, when: str) -> None:
+    """An answer that does not fit a buffer is an internal error instead."""
+    size = sum([len(name) + len(value) for name, value in message.headers]) + len(body)
+    if size >= stream.front.limits.bufsize:
+        stream.count("eint")
+        raise Stop(who, when, 500)
 
 
 def refuse_rewrite(stream: Any, ruleset: str) -> None:

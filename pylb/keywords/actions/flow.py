@@ -155,6 +155,8 @@ async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bo
     """Let the body come in; who was to send it is too slow after so long."""
     clock = stream.process.clock
     ends_at = clock.now() + seconds
+    if when == "R":
+        stream.ask_for_body()
     handle = stream.process.loop.call_later(seconds, stream.wake)
     try:
         await stream.wait(when, lambda: enough() or clock.now() >= ends_at - 0.001)

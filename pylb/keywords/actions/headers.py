@@ -12,6 +12,7 @@ from pylb.config.model import Run
 from pylb.keywords.actions.common import HTTP, REQUEST, BadTemplate, Bytes, Substitute, bytes_of, fits, refuse_rewrite, substitution
 from pylb.sample.regexes import compile_regex
 from pylb.stream.registry import action
+from pylb.stream.verdict import Stop
 from pylb.wire.headers import Headers, value_ends
 
 TWO, THREE = "expects exactly 2 arguments", "expects exactly 3 arguments"
@@ -59,7 +60,11 @@ class EarlyHint:
     last: bool = True
 
     def __call__(self, stream: Any) -> None:
-        stream.hint(self.name, self.value(stream), self.last)
+        value = self.value(stream)
+        if len(value) >= stream.front.limits.bufsize - stream.front.limits.maxrewrite:
+            stream.count("eint")
+            raise Stop("I", "R", 500)
+        stream.hint(self.name, value, self.last)
 
 
 @action("early-hint", rulesets=REQUEST, usage="<name> <fmt>")

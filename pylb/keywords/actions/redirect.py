@@ -10,7 +10,7 @@ from typing import Any
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import BOTH, Bytes, bytes_of
+from pylb.keywords.actions.common import BOTH, Bytes, bytes_of, require_room
 from pylb.stream import local
 from pylb.stream.registry import action
 from pylb.stream.verdict import Answer
@@ -67,6 +67,7 @@ def redirect(args: Args) -> Run:
             headers.append((b"set-cookie", rule.cookie))
         message, body = local.make(rule.code, headers)
         message.reason = REASONS.get(rule.code, message.reason)
+        require_room(stream, message, body, "I", "H" if response else "R")
         message.keep_alive = response or stream.request.framing is Framing.NONE
         raise Answer(message, body, who="L", when="H" if response else "R")
 

@@ -47,7 +47,8 @@ def set_query(request: Request, value: bytes) -> None:
 def set_uri(request: Request, value: bytes) -> None:
     """Put another URI on the request line; the host header follows its authority."""
     request.target = value
-    authority = uri.split(value).prefix.partition(b"://")[2]
+    parts = uri.split(value)
+    authority = (parts.prefix.partition(b"://")[2] or parts.prefix) if value != b"*" else b""
     for number, (name, _) in enumerate(request.headers):
         if authority and name == b"host":
             request.headers[number] = (name, authority)
