@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pylb.proxy.server import Server
 
 LONGEST: Final = 2048  # of one name=value
+CHANGED_BY_PAGE: Final = ", changed from Web interface"
 ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 Action = Callable[["Server", float], bool]  # False: nothing to do for this server
@@ -33,14 +34,18 @@ def always(change: Callable[[Server, float], object]) -> Action:
     return act
 
 
-def flag(bit: int, wanted: bool) -> Action:
+def flag(bit: int, wanted: bool, word: str) -> Action:
     """Set or clear one administrative flag; nothing to do when it is so already."""
+    cause = f" ('{word}' on stats page)"
 
     def act(server: Server, now: float) -> bool:
         if bool(server.admin & bit) == wanted:
             return False
         transition = Transition(server)
-        (admit if wanted else dismiss)(server, bit, now, transition)
+        if wanted:
+            admit(server, bit, now, transition, cause)
+        else:
+            dismiss(server, bit, now, transition)
         server.publish(transition)
         return True
 
@@ -70,7 +75,7 @@ def health(word: str) -> Action:
 
     def act(server: Server, now: float) -> bool:
         if server.tracked is None:
-            server.command_health(word, now)
+            server.command_health(word, now, CHANGED_BY_PAGE)
         return server.tracked is None
 
     return act
@@ -81,7 +86,7 @@ def agent(word: str) -> Action:
 
     def act(server: Server, now: float) -> bool:
         if server.agent.enabled:
-            server.command_agent(word, now)
+            server.command_agent(word, now, CHANGED_BY_PAGE)
         return server.agent.enabled
 
     return act
@@ -108,10 +113,10 @@ ACTIONS: Final[dict[str, Action]] = {
     "eagent": agents(True),
     "arunn": agent("up"),
     "adown": agent("down"),
-    "enable": flag(FORCED_MAINT, False),
-    "disable": flag(FORCED_MAINT, True),
-    "stop": flag(FORCED_DRAIN, True),
-    "start": flag(FORCED_DRAIN, False),
+    "enable": flag(FORCED_MAINT, False, "enable"),
+    "disable": flag(FORCED_MAINT, True, "disable"),
+    "stop": flag(FORCED_DRAIN, True, "stop"),
+    "start": flag(FORCED_DRAIN, False, "start"),
 }
 
 

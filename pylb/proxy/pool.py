@@ -111,11 +111,13 @@ class Pool:
         for connection in self.private.pop(session, ()):
             connection.close()
 
-    def note_use(self) -> None:
-        """Remember how many connections are used at once; what the load needs is estimated from it."""
-        used = self.server.counters.used_conn_cur
-        self.highest_used = max(self.highest_used, used)
-        self.estimate = max(self.estimate, used)
+    def note_use(self, more: int = 0) -> None:
+        """Remember how many connections are used at once, with `more` of checks; what the load needs is estimated from it."""
+        used = self.server.counters.used_conn_cur + more
+        if used > self.highest_used:
+            self.highest_used = used
+        if used > self.estimate:
+            self.estimate = self.server.counters.need_conn_est = used
 
     def purge(self) -> list[Any]:
         """Every `pool-purge-delay`: take out half of the connections the load has not needed lately; the caller closes them."""

@@ -32,6 +32,7 @@ from pylb.proxy.states import (
     State,
     admit,
     dismiss,
+    forget,
     remain_in_drain,
     via,
 )
@@ -331,19 +332,19 @@ class Server:
         return f" {active} active and {backups} backup servers online.{on_backup} {moved} sessions requeued, {len(self.queue)} total in queue."
 
     # -- commands
-    def command_health(self, word: str, now: float) -> Transition | None:
-        """`set server ... health up|stopping|down`; the caller has refused tracking servers."""
+    def command_health(self, word: str, now: float, source: str = CHANGED_BY_COMMAND) -> Transition | None:
+        """`set server ... health up|stopping|down` and the like of the stats page; the caller has refused tracking servers."""
         transition = Transition(self)
         top = self.check.rise + self.check.fall - 1
         self.check.health = 0 if word == "down" else top
-        {"up": self.start, "stopping": self.hold, "down": self.stop}[word](now, CHANGED_BY_COMMAND, transition)
+        {"up": self.start, "stopping": self.hold, "down": self.stop}[word](now, source, transition)
         return self.publish(transition)
 
-    def command_agent(self, word: str, now: float) -> Transition | None:
-        """`set server ... agent up|down`."""
+    def command_agent(self, word: str, now: float, source: str = CHANGED_BY_COMMAND) -> Transition | None:
+        """`set server ... agent up|down` and the like of the stats page."""
         transition = Transition(self)
         self.agent.health = self.agent.rise + self.agent.fall - 1 if word == "up" else 0
-        (self.start if word == "up" else self.stop)(now, CHANGED_BY_COMMAND, transition)
+        (self.start if word == "up" else self.stop)(now, source, transition)
         return self.publish(transition)
 
     def command_state(self, word: str, now: float) -> Transition | None:
@@ -356,6 +357,8 @@ class Server:
             admit(self, FORCED_DRAIN, now, transition)
             dismiss(self, FORCED_MAINT, now, transition)
         else:
+            if self.admin & MAINT and self.admin & FORCED_DRAIN:
+                forget(self, FORCED_DRAIN)
             dismiss(self, FORCED_MAINT, now, transition)
             dismiss(self, FORCED_DRAIN, now, transition)
         return self.publish(transition)

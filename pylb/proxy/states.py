@@ -44,17 +44,17 @@ def via(server: Server) -> str:
     return f" via {server.backend.name}/{server.name}"
 
 
-def admit(server: Server, flag: int, now: float, transition: Transition) -> None:
-    """Set one administrative flag here and, in its inherited form, on the servers that track this one."""
+def admit(server: Server, flag: int, now: float, transition: Transition, cause: str = "") -> None:
+    """Set one administrative flag here, for this cause, and, in its inherited form, on the servers that track this one."""
     if server.admin & flag:
         return
     kind = MAINT if flag & MAINT else DRAIN
     before = server.admin
     server.admin |= flag
     if kind == MAINT and not before & MAINT:
-        enter_maintenance(server, flag, now, transition)
+        enter_maintenance(server, source(server, flag) or cause, now, transition)
     elif kind == DRAIN and not before & (MAINT | DRAIN):
-        enter_drain(server, flag, now, transition)
+        enter_drain(server, source(server, flag) or cause, now, transition)
     elif kind == DRAIN and not before & MAINT:
         remain_in_drain(server, transition)
     if not before & kind:
@@ -82,21 +82,29 @@ def dismiss(server: Server, flag: int, now: float, transition: Transition) -> No
             dismiss(tracker, inherited(flag), now, transition)
 
 
+def forget(server: Server, flag: int) -> None:
+    """Clear one administrative flag without a word: another change will tell."""
+    server.admin &= ~flag
+    if not server.admin & (MAINT if flag & MAINT else DRAIN):
+        for tracker in server.trackers:
+            forget(tracker, inherited(flag))
+
+
 def source(server: Server, flag: int) -> str:
     """` via b/s` for an inherited flag."""
     return via(server.tracked) if flag & (INHERITED_MAINT | INHERITED_DRAIN) and server.tracked is not None else ""
 
 
-def enter_maintenance(server: Server, flag: int, now: float, transition: Transition) -> None:
+def enter_maintenance(server: Server, why: str, now: float, transition: Transition) -> None:
     """No traffic, no health checks."""
     server.check.paused |= server.check.enabled
     if server.state is State.STOPPED:
         server.apply(now)
-        transition.say(server, NOTICE, f"was DOWN and now enters maintenance{source(server, flag)}.")
+        transition.say(server, NOTICE, f"was DOWN and now enters maintenance{why}.")
         return
     server.state, server.last_change, server.check.health = State.STOPPED, now, 0
     server.counters.chkdown += 1
-    server.leave_service(now, transition, ALERT, f"is going DOWN for maintenance{source(server, flag)}.")
+    server.leave_service(now, transition, ALERT, f"is going DOWN for maintenance{why}.")
 
 
 def leave_maintenance(server: Server, forced: bool, now: float, transition: Transition) -> None:
@@ -129,10 +137,10 @@ def remain_in_maintenance(server: Server, transition: Transition) -> None:
         transition.say(server, NOTICE, f"is leaving forced maintenance but remains in maintenance{name}.")
 
 
-def enter_drain(server: Server, flag: int, now: float, transition: Transition) -> None:
+def enter_drain(server: Server, why: str, now: float, transition: Transition) -> None:
     """No new streams but persistent ones; checks go on."""
     server.last_change = now
-    server.leave_service(now, transition, NOTICE, f"enters drain state{source(server, flag)}.")
+    server.leave_service(now, transition, NOTICE, f"enters drain state{why}.")
 
 
 def leave_drain(server: Server, now: float, transition: Transition) -> None:

@@ -42,6 +42,8 @@ async def serve(stream: HttpStream, reply: Reply) -> None:
     stream.headers = reply.response.headers
     stream.keep_client = stream.keep_client and stream.request.keep_alive
     stream.count("intercepted")
+    if stream.backend is None and stream.frontend.own_backend is not None:
+        stream.frontend.own_backend.counters.lastsess = stream.process.clock.now()
     stream.bytes_out += response_steps.size_of(reply.response)
     if reply.response.framing is Framing.CLOSE:
         stream.keep_client = False

@@ -82,7 +82,8 @@ class Attempt:
         self.ends_at = self.process.clock.now() + longest
 
     def connected(self) -> None:
-        """The connection is up, `timeout check` begins."""
+        """The connection is up, `timeout check` begins; the pool hears of it."""
+        self.server.pool.note_use(1)
         if self.backend.timeout_check != NEVER:
             self.ends_at = max(self.ends_at, self.process.clock.now() + self.backend.timeout_check)
 

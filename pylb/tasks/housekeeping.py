@@ -42,5 +42,6 @@ async def purge(server: Server) -> None:
     """`pool-purge-delay`: close half of the idle connections that the load has not needed lately."""
     while True:
         await asyncio.sleep(server.settings.pool_purge_delay / 1000)
-        for connection in server.pool.purge():
-            connection.close()
+        if len(server.pool):
+            for connection in server.pool.purge():
+                connection.close()
