@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.base.errors import NotImplementedYet
 from pylb.base.net import ConnectOptions
 from pylb.config import model
+from pylb.tasks.agent import agent_steps
 from pylb.tasks.check_http import DEFAULT_EXPECT, HttpExpect, HttpSend
 from pylb.tasks.check_kinds import KINDS
 from pylb.tasks.check_rules import ConnectRule, ExpectRule, Facts, Rule, RuleSet, SendRule, TcpExpect, VariableRule
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pylb.proxy.server import Server
 
 TITLE: Final = "(tcp-check)"
-REMARKS: Final = ("comment",)
 PREPARING: Final = ("comment", "set-var", "set-var-fmt", "unset-var")
 
 
@@ -161,8 +161,6 @@ def context_of(server: Server, is_http: bool) -> TlsContext:
 
 def agent_rules(server: Server) -> RuleSet:
     """What is asked of an agent."""
-    from pylb.tasks.agent import agent_steps
-
     rules = RuleSet(agent_steps(server))
     connect = rules.rules[0]
     assert isinstance(connect, ConnectRule)
