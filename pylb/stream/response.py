@@ -38,6 +38,7 @@ def head_received(stream: HttpStream) -> None:
     assert response is not None and server is not None
     stream.time_data = int((stream.process.clock.now() - stream.idle_from) * 1000)
     stream.status = response.status
+    stream.request_variables = None  # the request is over, and so are its variables
     stream.bytes_out += size_of(response)
     counters = server.counters
     counters.req_tot += 1
@@ -105,7 +106,6 @@ async def apply_rules(stream: HttpStream) -> None:
     response, backend, frontend = stream.response, stream.backend, stream.frontend
     assert response is not None and backend is not None
     stream.headers = response.headers
-    stream.request_variables = None
     if frontend.response_captures:
         capture_response(stream)
     if backend.http_response:
@@ -222,6 +222,7 @@ async def answer_with(stream: HttpStream, response: Response | None, body: bytes
         stream.bytes_out += CONNECTION_CLOSE
     silent = stream.request.method == b"HEAD"
     await send_response(stream, response, status)
+    stream.request_variables = None
     stream.bytes_out += size_of(response) + (0 if silent else len(body))
     if body and not silent:
         stream.front.send_data(body)

@@ -249,6 +249,8 @@ LINE = [
 ]
 
 ODD = [
+    Case("var_in_log", "http-request set-var(req.a) path\nhttp-request set-var(txn.b) path", send=[get("/p")], log_format='"%[var(req.a)]|%[var(txn.b)]"'),
+    Case("var_in_log_denied", "http-request set-var(req.a) path\nhttp-request deny", send=[get("/p")], log_format='"%[var(req.a)]"'),
     Case(
         "buffer_timeout",
         "timeout http-request 80ms\noption http-buffer-request",
