@@ -42,6 +42,7 @@ def split_second(wall: float) -> tuple[int, int]:
     return divmod(round(wall * 1_000_000), 1_000_000)
 
 
+@lru_cache(maxsize=64)  # requests that are read in one turn of the loop began at one moment
 def log_date(wall: float) -> str:
     """`23/Nov/2026:16:37:24.350`, local time: %t and %tr."""
     second, micros = split_second(wall)

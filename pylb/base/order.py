@@ -47,6 +47,18 @@ class Ordered(Generic[T]):
         else:
             del entries[bisect_left(entries, entry)]
 
+    def move(self, entry: Entry, key: int) -> Entry:
+        """`remove` and `add` in one call: leastconn does this twice per request."""
+        entries = self.entries
+        if len(entries) < SMALL:
+            entries.remove(entry)
+        else:
+            del entries[bisect_left(entries, entry)]
+        self.serial += 1
+        moved = (key, self.serial, entry[2])
+        insort(entries, moved)
+        return moved
+
     def __contains__(self, entry: Entry) -> bool:
         index = bisect_left(self.entries, entry)
         return index < len(self.entries) and self.entries[index] is entry

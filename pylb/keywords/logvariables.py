@@ -551,7 +551,16 @@ INLINE = {
     "Tc": "{connect - queue if connect >= 0 else -1}",
     "Tr": "{s.time_data - connect if s.time_data >= 0 else -1}",
     "Ta": "{asap}{s.time_close - idle}",
+    "hr": "{request_headers(s) if frontend.request_captures else ''}",
+    "hs": "{response_headers(s) if frontend.response_captures else ''}",
+    "CC": "{request_cookie(s) or '-' if s.cookie_captured_request else '-'}",
+    "CS": "{response_cookie(s) or '-' if s.cookie_captured_response else '-'}",
+    "r": "{request_line(s)}",
     "tr": "{log_date(s.process.clock.wall_at(s.request_began))}",
 }
+INLINE_NAMES = {
+    "log_date": log_date, "server_name": server_name, "request_headers": request_headers, "response_headers": response_headers,
+    "request_cookie": request_cookie, "response_cookie": response_cookie, "request_line": request_line,
+}  # fmt: skip
 for _name, _source in INLINE.items():
-    inline[_name] = (_source, {"log_date": log_date, "server_name": server_name})
+    inline[_name] = (_source, INLINE_NAMES)

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from pylb.base.net import Endpoint, ListenOptions
 from pylb.process import sockets
@@ -18,8 +19,9 @@ Received = Callable[[bytes, Endpoint | None], None]
 class DatagramSocket:
     """One UDP or unix datagram socket.
 
-    It is connected only when answers are expected: a connected socket reports the ICMP error of one datagram at the next one,
-    and a log line must not be lost because the one before it was.
+    It is connected when answers are expected, and to our own host, where that saves a route look-up per log line (and our address
+    cannot change meanwhile). A connected socket reports the ICMP error of one datagram at the next one: that one is sent again, since
+    a log line must not be lost because the one before it was.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class DatagramSocket:
             if options.interface:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.interface.encode() + b"\0")
             self._sock.bind(sockets.raw_address(local))
-        if remote is not None and self._received is not None:
+        if remote is not None and (self._received is not None or is_here(remote)):
             self._sock.connect(sockets.raw_address(remote))
             self._target = None
         if local is None and self._received is None:
@@ -64,6 +66,16 @@ class DatagramSocket:
                 self._sock.send(data)
             else:
                 self._sock.sendto(data, target)
+        except ConnectionRefusedError:
+            return self._send_again(data)
+        except OSError:
+            return False
+        return True
+
+    def _send_again(self, data: bytes) -> bool:
+        """The error was that of an earlier datagram."""
+        try:
+            self._sock.send(data)
         except OSError:
             return False
         return True
@@ -82,6 +94,11 @@ class DatagramSocket:
                     continue
                 return
             self._received(data, sockets.endpoint_of(self._sock.family, raw) if raw else None)
+
+
+def is_here(endpoint: Endpoint) -> bool:
+    """Is it an address of the loopback interface?"""
+    return endpoint.is_ip and ip_address(endpoint.host).is_loopback
 
 
 class FileWriter:

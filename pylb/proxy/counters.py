@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from pylb.base.cells import default
-from pylb.base.freq import Average, FreqCtr
+from pylb.base.freq import PERIOD, Average, FreqCtr
 
 NEVER: Final = -1.0
 
@@ -191,8 +191,14 @@ class TrafficCounters(ModuleCounters):
     def session_started(self, now: float) -> None:
         """A stream was given to this object: total, rate, and when."""
         self.stot += 1
-        self.rate.tick(now)
         self.lastsess = now
+        rate = self.rate
+        if now - rate.since >= PERIOD:
+            rate.tick(now)
+            return
+        rate.current += 1  # what `tick` does within a period, without the call
+        if rate.current > rate.highest:
+            rate.highest = rate.current
 
     def queued(self) -> None:
         """A stream joined the queue."""

@@ -43,23 +43,36 @@ class Pool:
 
     def get(self, stream: Any) -> Any:
         """Take a connection this stream may have; None: it must open one."""
-        self.note_use()
+        counters = self.server.counters
+        used = counters.used_conn_cur
+        if used > self.highest_used:
+            self.note_use()
         session = stream.session.session  # the connection's, where rules gave the stream a view of its own
-        own = self.private.get(session)
-        if own:
-            connection = own.pop()
-            if not own:
-                del self.private[session]
-            return connection
+        if self.private and session in self.private:
+            return self.take_private(session)
         mode = self.mode
         if mode == "never":
             return None
-        first = session.requests <= 1
-        if not first:  # it can be repeated: spend the untried ones on it
-            return self.take_from(self.idle or self.safe) if self.idle or self.safe else None
-        if self.safe and mode != "safe":
-            return self.take_from(self.safe)
-        return self.take_from(self.idle) if self.idle and mode == "always" else None
+        idle, safe = self.idle, self.safe
+        if idle and (session.requests > 1 or (mode == "always" and not safe)):  # it can be repeated: spend the untried ones on it
+            connection = next(iter(idle))
+            del idle[connection]
+            counters.idle_conn_cur -= 1
+            return connection
+        if safe and (mode != "safe" or session.requests > 1):
+            connection = next(iter(safe))
+            del safe[connection]
+            counters.safe_conn_cur -= 1
+            return connection
+        return None
+
+    def take_private(self, session: Any) -> Any:
+        """A connection that only this session may use."""
+        own = self.private[session]
+        connection = own.pop()
+        if not own:
+            del self.private[session]
+        return connection
 
     def take_from(self, group: dict[Any, None]) -> Any:
         connection = next(iter(group))
@@ -68,28 +81,32 @@ class Pool:
 
     def put(self, connection: Any) -> None:
         """A connection has nothing to do; it is kept, or closed where a limit says so."""
-        self.note_use()
+        counters = self.server.counters
+        used = counters.used_conn_cur
+        if used > self.highest_used:
+            self.note_use()
         if 0 <= self.reuse_limit < connection.requests or not self.has_use_for(connection):
             connection.close()
         elif self.mode == "never":
             self.private.setdefault(connection.source_session, []).append(connection)
         elif connection.requests > 1:
             self.safe[connection] = None
-            self.server.counters.safe_conn_cur += 1
+            counters.safe_conn_cur += 1
         else:
             self.idle[connection] = None
-            self.server.counters.idle_conn_cur += 1
+            counters.idle_conn_cur += 1
 
     def has_use_for(self, connection: Any) -> bool:
         """Is one more worth keeping? Yes while none of its kind lies here, else up to what the load was seen to need at once."""
         if self.mode == "never":
             return self.limit != 0
-        if 0 <= self.limit <= len(self):
+        lying = len(self.idle) + len(self.safe)
+        if 0 <= self.limit <= lying:
             return False
         if not self.safe and (connection.requests > 1 or not self.idle):
             return True
         used = self.server.counters.used_conn_cur  # this one included
-        return used + len(self) <= max(used, self.estimate)
+        return not lying or used + lying <= self.estimate
 
     def remove(self, connection: Any) -> None:
         """Forget a connection that was taken or has died; harmless when it is not here."""
@@ -125,7 +142,7 @@ class Pool:
         used = counters.used_conn_cur
         self.estimate = max((self.estimate + self.highest_used) // 2, self.highest_used)
         counters.need_conn_est = self.estimate
-        self.highest_used = used
+        self.highest_used = min(used, self.estimate)  # what is above the estimate shall be noted anew
         spare = len(self) + used - self.estimate
         purged = []
         for _ in range(min(len(self), (spare + 1) // 2)):

@@ -199,9 +199,14 @@ class _Reader:
             raise Alert(f"format variable '{name}' is reserved for HTTP mode")
         self.aliases.add(name)
         kind = "optional" if entry.facts.get("optional") else "call"
-        if name in inline and not (options.quote or options.escape or options.hexadecimal):
-            self.pieces.append(("call", Inline(*inline[name])))
-            return
+        if name in inline and not (options.escape or options.hexadecimal) and (options.mandatory or not entry.facts.get("missing")):
+            source, names = inline[name]
+            if not options.quote:
+                self.pieces.append((kind, Inline(source, names)))
+                return
+            if entry.facts.get("text") and not (entry.facts.get("missing") or entry.facts.get("optional")):
+                self.pieces.append((kind, Inline(f'"{source}"', names)))
+                return
         self.pieces.append((kind, _alias_piece(entry.function, entry.facts, options)))
 
     def expression(self, at: int, options: Options) -> int:
@@ -263,6 +268,9 @@ def _folded(pieces: list[Piece]) -> list[str | Text]:
 
 
 def _with_blank(call: Text) -> Text:
+    if isinstance(call, Inline):
+        return Inline(f"{{found + ' ' if (found := {call.source[1:-1]}) else ''}}", call.names)
+
     def padded(stream: Any) -> str:
         text = call(stream)
         return text + " " if text else ""
@@ -306,7 +314,7 @@ def function_of(text: str, names: dict[str, Any]) -> Text:
     """The function of a stream that writes `text`, the inside of an f-string."""
     needed = LOCALS if any(piece in text for piece in ("source", "frontend", "backend", "server", "idle", "queue", "connect", "request", "asap")) else ""
     made: dict[str, Any] = dict(names)
-    exec(f'def line(s):{needed}\n    return f"""{text}"""', made)
+    exec(f'def line(s):{needed}\n    return f\'\'\'{text}\'\'\'', made)
     line: Text = made["line"]
     return line
 

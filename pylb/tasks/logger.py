@@ -30,12 +30,13 @@ Header = Callable[[int, int, float], str]  # facility, level, wall time
 class Target:
     """One `log` line, open for sending."""
 
-    __slots__ = ("_door", "_end", "_header", "_heads", "_limit", "_second", "_seen", "_settings", "facility")
+    __slots__ = ("_heads", "_header", "_least", "_limit", "_most", "_sample", "_second", "_seen", "_send", "_subsecond", "facility")
 
     def __init__(self, settings: LogTarget, door: Datagrams, header: Header) -> None:
-        self._settings, self._door, self._header = settings, door, header
+        self._send, self._header = door.send, header
         self.facility = FACILITIES.index(settings.facility)
-        self._end = b"\n"
+        self._most, self._least, self._sample = settings.level, settings.minimum_level, settings.sample
+        self._subsecond = settings.format in SUBSECOND
         self._seen = 0
         self._limit = settings.length - 1
         self._second = -1
@@ -43,21 +44,17 @@ class Target:
 
     def send(self, level: int, text: str, wall: float) -> bool:
         """Send one message unless its level or the sampling rules it out; False when it was lost."""
-        settings = self._settings
-        if level > settings.level:
+        if level > self._most or (self._sample is not None and not self._sampled(self._sample)):
             return True
-        if settings.sample is not None and not self._sampled(settings.sample):
-            return True
-        if level < settings.minimum_level:
-            level = settings.minimum_level
-        if settings.format in SUBSECOND:
-            head = self._header(self.facility, level, wall)
-        else:
-            second = int(wall)
-            if second != self._second:
-                self._second, self._heads = second, {}
-            head = self._heads.get(level) or self._heads.setdefault(level, self._header(self.facility, level, wall))
-        return self._door.send((head + text)[: self._limit].encode("latin-1", "replace") + self._end)
+        if level < self._least:
+            level = self._least
+        second = int(wall)
+        if second != self._second or self._subsecond:
+            self._second, self._heads = second, {}
+        head = self._heads.get(level)
+        if head is None:
+            head = self._heads[level] = self._header(self.facility, level, wall)
+        return self._send((head + text)[: self._limit].encode("latin-1", "replace") + b"\n")
 
     def _sampled(self, sample: tuple[tuple[tuple[int, int], ...], int]) -> bool:
         """`sample <ranges>:<size>`: of each `size` messages, those at the positions of the ranges."""

@@ -35,6 +35,7 @@ REQUEST_LINE = re.compile(rb"((?!CONNECT |PRI )[A-Z]++) (/[!\"$-~]*+) HTTP/1\.1\
 RESPONSE_LINE = re.compile(rb"HTTP/1\.1 ((?!204|304)[2-5][0-9][0-9]) ([!-~\x80-\xff][^\r\n]*+)\r\n")
 FIELD = re.compile(rb"([^:]++): ?+([^\r]*+)\r\n")  # for text that _FIELDS has judged
 
+CHUNKED, CLOSE, TUNNEL = Framing.CHUNKED, Framing.CLOSE, Framing.TUNNEL  # looking them up in their class costs ten times as much
 ODD_METHODS = frozenset((b"CONNECT", b"PRI"))
 ODD_IN_REQUESTS = frozenset((b"upgrade", b"expect"))
 SINGLE = (b"host", b"content-length", b"transfer-encoding", b"connection")
@@ -45,11 +46,14 @@ FIXED_COST = 97  # of a head in HAProxy's internal form beyond 4 bytes a field, 
 class Known:
     """What a block of header fields means. Peers repeat their blocks on every message of a connection, so they are kept a while."""
 
-    __slots__ = ("framing", "headers", "keep_alive", "length", "size")
+    __slots__ = ("fields_size", "framing", "headers", "keep_alive", "length", "lines", "size")
 
     def __init__(self, headers: Headers, framing: Framing, length: int, keep_alive: bool) -> None:
-        self.headers, self.framing, self.length, self.keep_alive = tuple(headers), framing, length, keep_alive
+        self.headers, self.framing, self.length, self.keep_alive = headers.copy(), framing, length, keep_alive
         self.size = 4 * len(headers) + FIXED_COST
+        self.fields_size = fields_size(headers)
+        odd = framing is CHUNKED or headers.contains(b"te") or headers.contains(b"connection")
+        self.lines = None if odd else _lines(headers)  # how the block leaves when no rule changed it
 
 
 MOST_KNOWN, LONGEST_KNOWN = 512, 2048
@@ -73,7 +77,8 @@ def read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
         size = buf.find(b"\r\n\r\n", start - 2) + 4
         known = known_requests.get(buf[start:size])
         if known is not None and size + known.size <= limits.bufsize - limits.maxrewrite:
-            return Request(line[1], line[2], 11, Headers(known.headers), known.framing, known.length, known.keep_alive, None, False, size), size
+            method, target = line.groups()
+            return Request(method, target, 11, Headers(known.headers), known.framing, known.length, known.keep_alive, None, False, size, known), size
     return _read_request(buf, limits)
 
 
@@ -124,7 +129,8 @@ def read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: by
         size = buf.find(b"\r\n\r\n", start - 2) + 4
         known = known_responses.get(buf[start:size])
         if known is not None and size + known.size <= limits.bufsize - limits.maxrewrite:
-            return Response(int(line[1]), line[2], 11, Headers(known.headers), known.framing, known.length, known.keep_alive, None, size), size
+            code, reason = line.groups()
+            return Response(int(code), reason, 11, Headers(known.headers), known.framing, known.length, known.keep_alive, None, size, known), size
     return _read_response(buf, request_method, limits, upgrade)
 
 
@@ -160,7 +166,7 @@ def _read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: b
         if status == 204:
             headers.remove(b"content-length")
             headers.remove(b"transfer-encoding")
-    elif framing is Framing.CLOSE:
+    elif framing is CLOSE:
         keep_alive = False
     elif minor == b"1":
         remember(known_responses, buf[found.start(4) : size], Known(headers, framing, length, keep_alive))
@@ -203,13 +209,24 @@ def render_response(response: Response) -> bytes:
     return b"%s %03d %s\r\n%s\r\n" % (version, response.status, response.reason, _lines(response.headers))
 
 
+def fields_size(headers: list[tuple[bytes, bytes]]) -> int:
+    """Bytes of names and values, as HAProxy counts them."""
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+    return size
+
+
 def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     return b"\r\n".join(map(b": ".join, headers)) + b"\r\n" if headers else b""
 
 
 def outgoing_request_head(request: Request, close: bool) -> bytes:
     """The head for a server; `close`: this connection serves no other request (`option httpclose`, `http-server-close`, a request that cannot persist)."""
+    known = request.known
     headers: list[tuple[bytes, bytes]] = request.headers
+    if known is not None and not close and known.lines is not None and request.framing is known.framing and headers == known.headers:
+        return b"%s %s HTTP/1.1\r\n%s\r\n" % (request.method, request.target, known.lines)
     names = dict(headers)
     upgrade = False
     if b"te" in names:
@@ -217,7 +234,7 @@ def outgoing_request_head(request: Request, close: bool) -> bytes:
     if b"connection" in names:
         headers, words = _settled(headers)
         upgrade, close = b"upgrade" in words, close or b"close" in words
-    if request.framing is Framing.CHUNKED and (request.version < 11 or request.method == b"CONNECT"):
+    if request.framing is CHUNKED and (request.version < 11 or request.method == b"CONNECT"):
         close = True
     if upgrade:
         connection = b""
@@ -225,7 +242,7 @@ def outgoing_request_head(request: Request, close: bool) -> bytes:
         connection = b"connection: close\r\n" if close else b""
     else:
         connection = b"" if close else b"connection: keep-alive\r\n"
-    if request.framing is Framing.CHUNKED and b"transfer-encoding" not in names:
+    if request.framing is CHUNKED and b"transfer-encoding" not in names:
         connection += CHUNKED_LINE
     version = b"HTTP/1.1" if request.version >= 11 else b"HTTP/%d.%d" % divmod(request.version, 10)
     return b"%s %s %s\r\n%s%s\r\n" % (request.method, request.target, version, _lines(headers), connection)
@@ -233,20 +250,23 @@ def outgoing_request_head(request: Request, close: bool) -> bytes:
 
 def outgoing_response_head(response: Response, client_version: int, close: bool) -> bytes:
     """The head for a client that spoke `client_version`; `close`: its connection ends after this answer (`forced_close` says when it must)."""
+    known = response.known
     headers: list[tuple[bytes, bytes]] = response.headers
+    if known is not None and not close and client_version >= 11 and known.lines is not None and response.framing is known.framing and headers == known.headers:
+        return b"HTTP/1.1 %d %s\r\n%s\r\n" % (response.status, response.reason, known.lines)
     names = dict(headers)
     if b"te" in names:
         headers = _trailers_only(headers)
     if b"connection" in names:
         headers, words = _settled(headers)
         close = close or b"close" in words
-    if response.status < 200 or response.framing is Framing.TUNNEL:
+    if response.status < 200 or response.framing is TUNNEL:
         connection = b""
     elif close or forced_close(response):
         connection = b"connection: close\r\n" if response.version >= 11 else b""
     else:
         connection = b"connection: keep-alive\r\n" if client_version < 11 or response.version < 11 else b""
-    if response.framing is Framing.CHUNKED and b"transfer-encoding" not in names:
+    if response.framing is CHUNKED and b"transfer-encoding" not in names:
         connection += CHUNKED_LINE
     version = b"HTTP/1.1" if response.version >= 11 else b"HTTP/%d.%d" % divmod(response.version, 10)
     return b"%s %03d %s\r\n%s%s\r\n" % (version, response.status, response.reason, _lines(headers), connection)
@@ -254,7 +274,7 @@ def outgoing_response_head(response: Response, client_version: int, close: bool)
 
 def forced_close(response: Response) -> bool:
     """Must the client's connection end after this response, because only that ends its body?"""
-    return response.framing is Framing.CLOSE or (response.framing is Framing.CHUNKED and response.version < 11)
+    return response.framing is CLOSE or (response.framing is CHUNKED and response.version < 11)
 
 
 def settle_framing(message: Request | Response) -> None:

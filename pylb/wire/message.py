@@ -10,8 +10,12 @@ content-length beside a transfer-encoding; `length` means something only when `f
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from pylb.wire.headers import Headers
+
+if TYPE_CHECKING:
+    from pylb.wire.h1 import Known
 
 
 class Framing(IntEnum):
@@ -38,6 +42,7 @@ class Request:
         "upgrade",  # protocol asked for by `connection: upgrade`
         "expect_continue",  # the client waits for a 100 before it sends its body
         "head_size",  # bytes of the head on the wire, empty line included
+        "known",  # the block of fields it came with, when the reader knew that already
     )
 
     def __init__(
@@ -52,6 +57,7 @@ class Request:
         upgrade: bytes | None = None,
         expect_continue: bool = False,
         head_size: int = 0,
+        known: Known | None = None,
     ) -> None:
         self.method = method
         self.target = target
@@ -63,6 +69,7 @@ class Request:
         self.upgrade = upgrade
         self.expect_continue = expect_continue
         self.head_size = head_size
+        self.known = known
 
     def __repr__(self) -> str:
         return f"Request({self.line().decode('latin-1')!r} {len(self.headers)} headers, {self.framing.name})"
@@ -92,6 +99,7 @@ class Response:
         "keep_alive",  # the server lets the connection live on
         "upgrade",  # protocol switched to by a 101
         "head_size",  # bytes of the head on the wire, empty line included
+        "known",  # the block of fields it came with, when the reader knew that already
     )
 
     def __init__(
@@ -105,6 +113,7 @@ class Response:
         keep_alive: bool = True,
         upgrade: bytes | None = None,
         head_size: int = 0,
+        known: Known | None = None,
     ) -> None:
         self.status = status
         self.reason = reason
@@ -115,6 +124,7 @@ class Response:
         self.keep_alive = keep_alive
         self.upgrade = upgrade
         self.head_size = head_size
+        self.known = known
 
     def __repr__(self) -> str:
         return f"Response({self.line().decode('latin-1')!r} {len(self.headers)} headers, {self.framing.name})"

@@ -31,7 +31,7 @@ Outcome = tuple[object, ...] | None
 
 def facts(message: Request | Response) -> Outcome:
     """All attributes of a message."""
-    return tuple(getattr(message, name) for name in message.__slots__)
+    return tuple(getattr(message, name) for name in message.__slots__ if name != "known")
 
 
 def request_outcome(raw: bytes, read: object = read_request) -> Outcome:

@@ -40,8 +40,7 @@ class LeastConnections(Balancer):
         for _, _, server in group.entries:
             if not server.maxconn or server.served + len(server.queue) < server.slots() + server.maxqueue:
                 if server is not avoid:
-                    chosen: Server = server
-                    return chosen
+                    return server  # type: ignore[no-any-return]
                 avoided = server
         return avoided or ALL_FULL
 
@@ -60,9 +59,7 @@ class LeastConnections(Balancer):
         inflight = server.served + len(server.queue.places.entries)
         key = (inflight + 1) * WEIGHT_LIMIT // server.eweight if inflight else 0
         if rank[0] != key:
-            group = self.groups[server.backup]
-            group.remove(rank)
-            server.rank = group.add(key, server)
+            server.rank = self.groups[server.backup].move(rank, key)
 
     def changed(self, server: Server) -> None:
         super().changed(server)

@@ -1,0 +1,1 @@
+"""Programs that measure pylb beside HAProxy; none of them is part of pylb."""
