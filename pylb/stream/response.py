@@ -89,7 +89,7 @@ def may_go_again(stream: HttpStream, stop: Stop) -> bool:
         if may_replay(stream, stop):
             stream.failure = None
             return True
-        if stop.who == "S" and stream.reused and stream.session.requests > 1:
+        if stop.who == "S" and stream.session.requests > 1:
             stream.dont_log = True  # the client will see a closed connection and send the request again by itself
             stream.keep_client = False
             stop.status = 0

@@ -44,7 +44,7 @@ log global
 mode http
 option httplog
 option dontlognull
-option http-server-close
+option {mode}
 option redispatch
 retries 3
 timeout http-request 10s
@@ -120,7 +120,8 @@ class Origins:
         self.loop = asyncio.new_event_loop()
         self.servers: dict[tuple[str, int], asyncio.Server] = {}
         self.connections: dict[tuple[str, int], set[asyncio.StreamWriter]] = {}
-        self.waiting: dict[tuple[str, int], int] = {}  # requests that are held until the service dies
+        self.waiting = 0  # requests that are held
+        self.released = asyncio.Event()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
@@ -139,9 +140,13 @@ class Origins:
         self.thread.join(LIMIT)
         self.loop.close()
 
+    def release(self) -> None:
+        """Answer the requests that are held."""
+        self.loop.call_soon_threadsafe(self.released.set)
+
     async def _start(self, host: str, port: int) -> None:
         key = (host, port)
-        self.connections[key], self.waiting[key] = set(), 0
+        self.connections[key] = set()
         self.servers[key] = await asyncio.start_server(lambda reader, writer: self._serve(key, reader, writer), host, port, backlog=200)
 
     async def _kill(self, key: tuple[str, int]) -> None:
@@ -152,12 +157,13 @@ class Origins:
 
     async def _serve(self, key: tuple[str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections[key].add(writer)
+        if key not in self.servers:  # killed between the accept and now
+            writer.transport.abort()
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 if head.startswith(b"GET /wait"):
-                    self.waiting[key] += 1
-                    await reader.read()
-                    return
+                    self.waiting += 1
+                    await self.released.wait()
                 answer = key[0].encode()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer))
                 await writer.drain()
@@ -208,7 +214,7 @@ class Site:
 class Program:
     """One of the two, running."""
 
-    def __init__(self, name: str, executable: str, site: Site, inter: str) -> None:
+    def __init__(self, name: str, executable: str, site: Site, inter: str, mode: str) -> None:
         self.name, self.site = name, site
         self.directory = site.directory / name
         self.directory.mkdir()
@@ -216,7 +222,7 @@ class Program:
         self.syslog = Syslog(str(self.directory / "log"))
         self.ports = dict(zip(("keystone", "nova", "stats"), free_ports(3), strict=True))
         origins = {"keystone_origin": site.keystone, "nova_origin": site.nova}
-        text = PAGE.format(dir=self.directory, log=self.directory / "log", pem=site.directory / "haproxy.pem", inter=inter, **self.ports, **origins)
+        text = PAGE.format(dir=self.directory, log=self.directory / "log", pem=site.directory / "haproxy.pem", inter=inter, mode=mode, **self.ports, **origins)
         (self.directory / "haproxy.cfg").write_text(text)
         self.errors = self.directory / "stderr"
         with self.errors.open("wb") as errors:
@@ -314,7 +320,7 @@ class Pair:
 
 
 @contextmanager
-def side_by_side(inter: str) -> Iterator[Pair]:
+def side_by_side(inter: str, mode: str = "http-server-close") -> Iterator[Pair]:
     """Both, all servers checked. Paths of unix sockets are short, hence not below tmp_path."""
     with tempfile.TemporaryDirectory(prefix="page") as short:
         os.chmod(short, 0o755)
@@ -323,7 +329,7 @@ def side_by_side(inter: str) -> Iterator[Pair]:
         programs: list[Program] = []
         try:
             for name, executable in (("real", HAPROXY), ("ours", launcher(site.directory))):
-                programs.append(Program(name, executable, site, inter))
+                programs.append(Program(name, executable, site, inter, mode))
             pair = Pair(site, *programs)
             until(lambda: not [program for program in pair if not program.checked()], "all servers checked")
             yield pair
