@@ -43,15 +43,23 @@ class ServerH1(H1):
         counters = self.server.backend.counters
         counters.h1_open_connections += 1
         counters.h1_total_connections += 1
-        self.server.counters.used_conn_cur += 1
+        self.count_stream()
         if self.stream is not None:
             self.stream.on_connected(self)
+
+    def count_stream(self) -> None:
+        """One more stream has this connection."""
+        counters = self.server.backend.counters
+        counters.h1_open_streams += 1
+        counters.h1_total_streams += 1
+        self.server.counters.used_conn_cur += 1
+        self.server.pool.note_use()
 
     # -- verbs of the stream
     def attach(self, stream: HttpStream) -> None:
         """Leave the pool and serve `stream`."""
         self.stream = stream
-        self.server.counters.used_conn_cur += 1
+        self.count_stream()
 
     def send_head(self, request: Request, close: bool) -> None:
         """The request's head; the response is read with its method in mind."""
@@ -69,10 +77,10 @@ class ServerH1(H1):
         self.flush()
         self.stream = None
         self.chunked = False
-        self.server.counters.used_conn_cur -= 1
+        self.server.backend.counters.h1_open_streams -= 1
         if self.transport.is_closing():
-            return
-        if keep and self.reusable and not self.buffer and self.reader is None:
+            pass
+        elif keep and self.reusable and not self.buffer and self.reader is None:
             self.resume()
             pool = self.server.pool
             pool.put(self)
@@ -80,6 +88,7 @@ class ServerH1(H1):
                 self.source_session.private_pools.add(pool)
         else:
             self.kill()
+        self.server.counters.used_conn_cur -= 1
 
     def kill(self) -> None:
         """Close with RST, as HAProxy does when it leaves a server first (no TIME_WAIT on our side)."""

@@ -30,13 +30,15 @@ class ProxyReader(asyncio.Protocol):
         self._deadline.at = self._began + session.frontend.timeout_client
 
     def data_received(self, data: bytes) -> None:
-        self.data += data
+        self.data = data
         try:
-            found = proxy.read_header(self.data)
+            found = proxy.read_header(data)
         except BadMessage as bad:
             self.fail(bad.why)
             return
-        if found is not None:
+        if found is None:
+            self.fail(proxy.TRUNCATED)  # HAProxy wants the whole header in the first bytes it sees
+        else:
             self.accept(*found)
 
     def accept(self, header: proxy.ProxyHeader, size: int) -> None:
@@ -59,7 +61,7 @@ class ProxyReader(asyncio.Protocol):
         self._deadline.close()
         self.session.log_error(why)
         if not self.transport.is_closing():
-            self.transport.close()
+            self.session.process.net.abort_with_reset(self.transport)
 
     def eof_received(self) -> bool:
         if not self.done:
@@ -114,8 +116,8 @@ def values(session: Session, stream: Any, wanted: set[str]) -> list[tuple[int, b
             found.append((proxy.AUTHORITY, name))
     if "unique-id" in wanted and stream.frontend.unique_id_format is not None:
         found.append((proxy.UNIQUE_ID, stream.make_unique_id().encode("latin-1")))
-    if "ssl" in wanted and facts is not None:
-        found.append((proxy.SSL, tls_value(facts, wanted)))
+    if "ssl" in wanted:
+        found.append((proxy.SSL, tls_value(facts, wanted) if facts is not None else bytes(5)))
     return found
 
 

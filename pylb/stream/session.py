@@ -80,16 +80,11 @@ class Session:
         return f"Session({self.source[0]}:{self.source[1]} -> {self.frontend.name})"
 
     def begin(self) -> None:
-        """It passed `tcp-request connection`: from here on it counts as a session."""
+        """Its rules passed it, the handshakes are done: from here on it counts as a session."""
         now = self.process.clock.now()
         self.frontend.counters.open_session(now)
         self.listener.counters.stot += 1
         self.process.counters.sess_rate.tick(now)
-
-    def take_back(self) -> None:
-        """`tcp-request session` refused it: it was no session."""
-        self.frontend.counters.stot -= 1
-        self.listener.counters.stot -= 1
 
     def end(self) -> None:
         """The connection is gone. Safe to call twice."""
@@ -149,7 +144,6 @@ class Acceptor(asyncio.Protocol):
         if frontend.tcp_request_connection and not passes(frontend.tcp_request_connection, session, "dcon"):
             transport.abort()
             return
-        session.begin()
         if frontend.keepalive is not None:
             session.process.net.set_keepalive(transport, frontend.keepalive)
         if self.listener.bind.accept_proxy or session.expects_proxy:
@@ -192,9 +186,9 @@ def start_mux(session: Session, transport: asyncio.Transport) -> None:
     frontend = session.frontend
     mux: asyncio.Protocol = ClientH1(session) if frontend.is_http else ClientTcp(session)
     if frontend.tcp_request_session and not passes(frontend.tcp_request_session, session, "dses"):
-        session.take_back()
         transport.set_protocol(Refused(session))
         transport.abort()
         return
+    session.begin()
     transport.set_protocol(mux)
     mux.connection_made(transport)

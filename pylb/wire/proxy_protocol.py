@@ -70,12 +70,17 @@ def _read_v1(data: bytes) -> tuple[ProxyHeader, int] | None:
         raise BadMessage(0, 0, BAD_HEADER)
     if found[1] is None:
         return ProxyHeader(), found.end()
-    kind: type[IPv4Address] | type[IPv6Address] = IPv4Address if found[1] == b"4" else IPv6Address
+    known = _four if found[1] == b"4" else IPv6Address
     try:
-        source, destination = (str(kind(text.decode())) for text in (found[2], found[3]))
+        source, destination = (str(known(text.decode())) for text in (found[2], found[3]))
     except ValueError:
         raise BadMessage(0, 0, BAD_HEADER) from None
     return ProxyHeader((source, int(found[4])), (destination, int(found[5]))), found.end()
+
+
+def _four(text: str) -> IPv4Address:
+    """An IPv4 address; HAProxy takes missing parts for zeros."""
+    return IPv4Address(text + ".0" * (3 - text.count(".")))
 
 
 def _read_v2(data: bytes) -> tuple[ProxyHeader, int] | None:

@@ -1,0 +1,80 @@
+"""PROXY protocol headers before haproxy and before pylb: what clients may begin with, what servers are told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from certificates import make_bundle
+from harness import OK, Case, Pair
+from oracle import HAPROXY, needs_haproxy
+from stream_peers import CLOSE, FIN, Answers
+
+from pylb.wire.proxy_protocol import AUTHORITY, NOOP, SIGNATURE, write_v2
+
+pytestmark = needs_haproxy
+
+EXPECT = "tcp-request connection expect-proxy layer4\n http-request set-header x-src %[src]:%[src_port]\n http-request set-header x-dst %[dst]:%[dst_port]"
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+A, B = ("192.0.2.1", 4711), ("198.51.100.2", 443)
+
+
+def said(name: str, *sent: bytes | float | str, front: str = EXPECT, answers: int = 1, **more: object) -> Case:
+    """A client that begins with these bytes."""
+    return Case(name, client=(*sent, Answers(answers), CLOSE), front=front, origin=(OK,), answers=answers, **more)  # type: ignore[arg-type]
+
+
+IN = [
+    said("v1-tcp4", b"PROXY TCP4 192.0.2.1 198.51.100.2 4711 443\r\n" + GET),
+    said("v1-in-pieces", b"PROXY TCP4 192.0.2.1 ", 0.05, b"198.51.100.2 4711 443\r\n", 0.05, GET),
+    said("v1-tcp6", b"PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n" + GET),
+    said("v2", write_v2(A, B) + GET),
+    said("v2-with-values", write_v2(A, B, [(NOOP, b"abc"), (AUTHORITY, b"a.example")]) + GET),
+    said("v2-authority", write_v2(A, B, [(AUTHORITY, b"a.example")]) + GET, front=EXPECT + "\n http-request set-header x-name %[fc_pp_authority]"),
+    said("no-header", GET, answers=0),
+    said("v1-without-addresses", b"PROXY TCP4\r\n" + GET, answers=0),
+    said("v1-bare-line-feed", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n" + GET, answers=0),
+    said("v1-bad-address", b"PROXY TCP4 1.2.3 5.6.7.8 1 2\r\n" + GET, answers=0),
+    said("v2-bad-version", SIGNATURE + b"\x11\x11\0\x0c" + bytes(12) + GET, answers=0),
+    said("v2-too-short", SIGNATURE + b"\x21\x11\0\x04" + bytes(4) + GET, answers=0),
+    said("closed-at-once", FIN, answers=0),
+    said("closed-in-the-middle", b"PROXY TCP4 192", 0.05, FIN, answers=0),
+]
+OUT = [
+    Case("out-" + "-".join(words.replace(",", " ").split()), client=(b"PROXY TCP4 192.0.2.1 198.51.100.2 4711 443\r\n" + GET, Answers(1), CLOSE), front=EXPECT, server=words, origin=(OK,), answers=1)
+    for words in ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c", "send-proxy-v2-ssl", "send-proxy-v2 proxy-v2-options authority,ssl")
+]
+CASES = [*IN, *OUT]
+
+# Differences that are known and why they stand; one that is gone must leave this table.
+ACCEPTED = {
+    "out-send-proxy": "haproxy keeps connections that began with a header for other sessions of the same client; here they end with the session",
+}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    directory = tmp_path_factory.mktemp("proxy-protocol")
+    make_bundle(directory / "bundle.pem", ["a.example"])
+    both = Pair(CASES, directory, ([HAPROXY], [sys.executable, "-m", "pylb"]), directory / "bundle.pem")
+    try:
+        both.play_all()
+        yield both
+    finally:
+        both.stop()
+
+
+def marked(name: str) -> object:
+    """A case's parameter, marked when its difference is known."""
+    return pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=ACCEPTED[name])) if name in ACCEPTED else name
+
+
+@pytest.mark.parametrize("name", [marked(case.name) for case in CASES])
+def test_same(pair: Pair, name: str) -> None:
+    difference = pair.compare(name)
+    assert not difference, difference
