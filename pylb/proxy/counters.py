@@ -115,6 +115,17 @@ class FrontendCounters(ModuleCounters):
     cache_hits: int = 0
     eint: int = 0
 
+    def request_came(self, now: float) -> None:
+        """A request was read: total and rate."""
+        self.req_tot += 1
+        rate = self.req_rate
+        if now - rate.since >= PERIOD:
+            rate.tick(now)
+            return
+        rate.current += 1  # what `tick` does within a period, without the call
+        if rate.current > rate.highest:
+            rate.highest = rate.current
+
     def open_connection(self, now: float) -> None:
         """A connection was accepted: total, rate, current and highest."""
         self.conn_tot += 1

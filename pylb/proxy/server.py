@@ -89,9 +89,9 @@ class Server:
         """A stream occupies a slot from now on."""
         self.served += 1
         counters = self.counters
-        counters.scur += 1
-        if counters.scur > counters.smax:
-            counters.smax = counters.scur
+        counters.scur = current = counters.scur + 1
+        if current > counters.smax:
+            counters.smax = current
         if stream is not None:
             self.streams.add(stream)
         self.backend.balancer.taken(self)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
 from pylb.proxy.balance import Full
+from pylb.proxy.balance.base import ALL_FULL
 from pylb.stream.verdict import Stop
-from pylb.wire.headers import Headers
 
 if TYPE_CHECKING:
     from pylb.proxy.proxy import Backend
@@ -28,7 +28,7 @@ def assign_at_once(stream: Any) -> bool:
     if backend.server_rules:
         return False
     server = backend.balancer.pick(stream, stream.avoid)
-    if server is None or isinstance(server, Full) or (server.maxconn and server.full()):
+    if server is None or server is ALL_FULL or (server.maxconn and server.full()):
         return False
     take(stream, server)
     if stream.time_queue < 0:
@@ -74,7 +74,7 @@ def take(stream: Any, server: Server, balanced: bool = True) -> None:
     if balanced:
         server.counters.lbtot += 1
         stream.backend.counters.lbtot += 1
-    now = stream.process.clock.now()
+    now = stream.now if stream.running else stream.process.clock.now()
     server.counters.session_started(now)
     stream.backend.counters.lastsess = now
 
@@ -122,16 +122,19 @@ def release(stream: Any) -> None:
     if stream.connecting is not None:
         stream.connecting.cancel()
         stream.connecting = None
-    back, stream.back = stream.back, None
+    back = stream.back
     if back is not None:
+        stream.back = None
         back.detach(stream.keep_server and stream.response_complete and stream.request_complete and not stream.tunnel)
-    drop_slot(stream)
-    if stream.backend is not None and not stream.released:
+    if stream.server_slot:
+        drop_slot(stream)
+    if not stream.released and stream.backend is not None:
         stream.released = True
-        stream.backend.counters.leave()
+        stream.backend.counters.scur -= 1
 
 
 def drop_slot(stream: Any) -> None:
+    """Give back the slot on the server, if there is one."""
     if stream.server_slot:
         stream.server_slot = False
         server: Server = stream.server
@@ -278,10 +281,10 @@ def send_request(stream: HttpStream) -> None:
         stream.inbox_size = 0
         stream.front.resume()
     if stream.request_complete:
-        end_upload(stream)
+        back.send_end(stream.request_trailers)
     else:
-        stream.client_expire = stream.process.clock.now() + stream.frontend.timeout_client
-    stream.server_expire = stream.process.clock.now() + stream.server_timeout()
+        stream.client_expire = stream.now + stream.frontend.timeout_client
+    stream.server_expire = stream.now + stream.server_timeout()
 
 
 def end_upload(stream: HttpStream) -> None:
@@ -289,8 +292,7 @@ def end_upload(stream: HttpStream) -> None:
     if stream.tunnel:
         stream.back.half_close()
     else:
-        stream.back.send_end(stream.request_trailers or Headers())
-    assert stream.backend is not None
+        stream.back.send_end(stream.request_trailers)
     if not stream.response_complete:
         timeout = stream.tunnel_timeout() if stream.tunnel else stream.server_timeout()
         stream.server_expire = stream.process.clock.now() + timeout

@@ -34,124 +34,99 @@ class Stream:
     """What HTTP and TCP streams share: the driver, the deadlines, the log."""
 
     __slots__ = (
-        "applet_name",
-        "avoid",
+        "__dict__",  # for what is below
         "back",
         "backend",
         "bytes_in",
         "bytes_out",
-        "captures_request",
-        "captures_response",
         "client_expire",
-        "connect_error",
-        "cookie_captured_request",
-        "cookie_captured_response",
-        "cookie_state",
-        "number",
-        "connecting",
         "corked",
         "coroutine",
-        "dont_log",
-        "failure",
         "front",
         "frontend",
         "idle_from",
-        "inbox_request",
         "inbox_response",
-        "inbox_size",
         "keep_client",
         "keep_server",
-        "last_rule",
         "lenient",
-        "log_level",
         "logged",
-        "no_replay",
-        "own_timeouts",
-        "persistent",
-        "place",
-        "priority_class",
-        "priority_offset",
+        "now",
+        "number",
         "process",
-        "queue_ahead",
-        "redispatched",
         "released",
         "request_began",
         "request_complete",
         "response_complete",
-        "retried",
         "reused",
         "running",
         "server",
         "server_expire",
-        "server_gone",
         "server_slot",
         "session",
         "status",
-        "step_expire",
-        "termination",
         "time_close",
         "time_connect",
         "time_data",
         "time_queue",
         "time_request",
-        "tunnel",
-        "unique_id",
         "unsure",
         "uploading",
-        "variables",
         "when",
     )
 
+    # What most streams never write is no slot but a default of the class: making and freeing a stream costs half as much.
+    applet_name: str | None = None
+    avoid: Server | None = None
+    captures_request: list[bytes | None] | None = None
+    captures_response: list[bytes | None] | None = None
+    connect_error: OSError | None = None
+    connecting: Any = None
+    cookie_captured_request: bytes | None = None
+    cookie_captured_response: bytes | None = None
+    cookie_state = "--"
+    dont_log = False
+    failure: Stop | None = None
+    inbox_request: Sequence[bytes] = ()
+    inbox_size = 0
+    last_rule: Any = None
+    log_level = 6
+    no_replay = False  # `disable-l7-retry`
+    own_timeouts: dict[str, float] = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
+    persistent = False  # the server was wanted in particular (cookie, use-server): no free redispatch
+    place: Any = None
+    priority_class = priority_offset = 0
+    queue_ahead = (0, 0)
+    redispatched = False
+    retried = 0
+    server_gone = False
+    step_expire = NEVER
+    termination = "--"
+    tunnel = False
+    unique_id: str | None = None
+    variables: dict[str, Any] | None = None
+
     def __init__(self, session: Session, front: Any, idle_from: float, began: float) -> None:
-        self.session, self.front = session, front
-        self.process = session.process
+        process = session.process
+        self.session, self.front, self.process = session, front, process
         self.frontend: Frontend = session.frontend
         self.backend: Backend | None = None
         self.server: Server | None = None
-        self.idle_from = idle_from
-        self.request_began = began
-        self.bytes_in = self.bytes_out = 0
-        self.client_expire = self.server_expire = self.step_expire = NEVER
-        self.corked = self.running = False
-        self.coroutine: Coroutine[Any, Any, None] | None = None
-        self.failure: Stop | None = None
-        self.when = "R"
-        self.termination = "--"
         self.back: Any = None
-        self.connecting: Any = None
-        self.connect_error: OSError | None = None
-        self.server_gone = self.uploading = self.tunnel = False
-        self.request_complete = self.response_complete = False
-        self.inbox_request: Sequence[bytes] = ()
+        self.idle_from = idle_from
+        self.request_began = self.now = began  # `now`: when the coroutine was resumed; it has one time for all it does
+        self.bytes_in = self.bytes_out = 0
+        self.client_expire = self.server_expire = NEVER
+        self.coroutine: Coroutine[Any, Any, None] | None = None
+        self.when = "R"
         self.inbox_response: Sequence[bytes] = ()
-        self.inbox_size = 0
         self.keep_client = self.keep_server = True
-        self.status = -1
-        self.retried = 0
-        self.redispatched = self.reused = self.logged = self.unsure = self.dont_log = False
-        self.persistent = False  # the server was wanted in particular (cookie, use-server): no free redispatch
-        self.avoid: Server | None = None
-        self.time_request = self.time_queue = self.time_connect = self.time_data = self.time_close = -1
-        self.queue_ahead = (0, 0)
-        self.place: Any = None
-        self.server_slot = False
-        self.priority_class = self.priority_offset = 0
+        self.corked = self.running = self.uploading = self.request_complete = self.response_complete = False
+        self.reused = self.logged = self.unsure = self.server_slot = False
         self.lenient = False  # `strict-mode off`, until the rule set ends
         self.released = False  # what it held of its backend
-        self.no_replay = False  # `disable-l7-retry`
-        self.own_timeouts: dict[str, float] = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
-        self.captures_request: list[bytes | None] | None = None
-        self.captures_response: list[bytes | None] | None = None
-        self.variables: dict[str, Any] | None = None
-        self.unique_id: str | None = None
-        self.last_rule: Any = None
-        self.log_level = 6
-        self.applet_name: str | None = None
-        self.cookie_state = "--"
-        self.cookie_captured_request: bytes | None = None
-        self.cookie_captured_response: bytes | None = None
-        self.number = self.process.streams_seen
-        self.process.streams_seen += 1
+        self.time_request = self.time_queue = self.time_connect = self.time_data = self.time_close = self.status = -1
+        self.number = process.streams_seen
+        process.streams_seen += 1
 
     # -- being driven
     def start(self) -> None:
@@ -170,10 +145,10 @@ class Stream:
                 self.flush()
 
     def resume(self) -> None:
-        assert self.coroutine is not None
         self.running = True
+        self.now = self.process.clock.now()
         try:
-            self.coroutine.send(None)
+            self.coroutine.send(None)  # type: ignore[union-attr]
         except StopIteration:
             self.coroutine = None
         finally:
@@ -261,13 +236,14 @@ class Stream:
         frontend = self.frontend
         if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
             return
-        normal = self.termination[0] in "-L" and self.status < 500 and not self.retried
-        if normal and not frontend.logs_normal:
-            return
-        self.logged = True
         level = self.log_level
-        if not normal and frontend.log_separate_errors and level == 6:
-            level = 3
+        if not frontend.logs_normal or frontend.log_separate_errors:
+            normal = self.termination[0] in "-L" and self.status < 500 and not self.retried
+            if normal and not frontend.logs_normal:
+                return
+            if not normal and frontend.log_separate_errors and level == 6:
+                level = 3
+        self.logged = True
         frontend.send_log(level, frontend.log_line(self))
 
     def release(self) -> None:

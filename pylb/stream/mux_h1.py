@@ -36,10 +36,10 @@ class H1(asyncio.Protocol):
         """A piece of the body."""
         self.out.append(chunk(data) if self.chunked else data)
 
-    def send_end(self, trailers: Headers = NO_TRAILERS) -> None:
+    def send_end(self, trailers: Headers | None = None) -> None:
         """The body is complete."""
         if self.chunked:
-            self.out.append(last_chunk(trailers))
+            self.out.append(last_chunk(trailers or NO_TRAILERS))
             self.chunked = False
 
     def flush(self) -> None:

@@ -21,6 +21,8 @@ from pylb.wire.replies import raw_error_reply
 if TYPE_CHECKING:
     from pylb.stream.session import Session
 
+NO_BODY, CHUNKED = Framing.NONE, Framing.CHUNKED
+
 
 class ClientH1(H1):
     """The client's side."""
@@ -72,44 +74,47 @@ class ClientH1(H1):
 
     def read_requests(self) -> None:
         """Begin a stream for each request in the buffer, until one is incomplete or still being served."""
-        process = self.session.process
         self.busy = True
         while self.buffer and self.stream is None and not self.gone and not self.transport.is_closing():
-            now = process.clock.now()
             if not self.waits_for_head:
                 self.waits_for_head = True
                 self.session.requests += 1
-                self.request_began = now
-                timeout = self.frontend.timeout_http_request
-                self.deadline.at = now + (timeout if timeout != NEVER else self.frontend.timeout_client)
+                self.request_began = self.frontend.process.clock.now()
+            data, self.buffer = self.buffer, b""
             try:
-                got = read_request(self.buffer, self.limits)
+                got = read_request(data, self.limits)
             except BadMessage as bad:
+                self.buffer = data
                 self.busy = False
                 self.refuse(bad)
                 return
             if got is None:
-                self.pause_if_full()
+                self.buffer = data
+                self.await_head()
                 break
             self.waits_for_head = False
             request, used = got
-            rest = self.buffer[used:]
-            self.buffer = b""
-            self.begin(request, rest)
+            self.begin(request, data[used:])
         self.busy = False
-        if self.stream is None and self.at_eof and not self.gone:
+        if self.at_eof and self.stream is None and not self.gone:
             self.end_of_requests()
+
+    def await_head(self) -> None:
+        """A part of a head is there: the rest has `timeout http-request`, from the first byte on."""
+        timeout = self.frontend.timeout_http_request
+        self.deadline.at = self.request_began + (timeout if timeout != NEVER else self.frontend.timeout_client)
+        if len(self.buffer) > 4 * self.limits.bufsize:
+            self.pause()
 
     def begin(self, request: Request, rest: bytes) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
-        self.deadline.at = NEVER
-        self.reader = None if request.framing is Framing.NONE else reader_for(request, self.limits)
         stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
         stream.corked = True
-        if self.reader is None:
+        if request.framing is NO_BODY:
             self.buffer = rest
             stream.request_complete = True
         else:
+            self.reader = reader_for(request, self.limits)
             self.read_body(stream, rest)  # rules see what came with the head
         stream.start()
         stream.uncork()
@@ -225,7 +230,7 @@ class ClientH1(H1):
 
     def send_head(self, response: Response, close: bool) -> None:
         """The head of the final response."""
-        self.chunked = response.framing is Framing.CHUNKED
+        self.chunked = response.framing is CHUNKED
         if response.status == 204:
             response = response.copy()
             response.headers.remove(b"content-length")
@@ -298,7 +303,3 @@ class ClientH1(H1):
         self.blocked = False
         if self.stream is not None:
             self.stream.on_client_writable()
-
-    def pause_if_full(self) -> None:
-        if len(self.buffer) > 4 * self.limits.bufsize:
-            self.pause()

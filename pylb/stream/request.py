@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pylb.proxy.proxy import Backend, Face
     from pylb.stream.stream import HttpStream
 
+TUNNEL = Framing.TUNNEL
+
 
 async def frontend_rules(stream: HttpStream) -> None:
     """Everything the frontend has to say about the request."""
@@ -133,8 +135,10 @@ def set_backend(stream: Any, backend: Backend) -> None:
     """The stream belongs to `backend` from here on, and counts there."""
     stream.backend = backend
     counters = backend.counters
-    counters.session_started(stream.process.clock.now())
-    counters.enter()
+    counters.session_started(stream.now)
+    counters.scur += 1
+    if counters.scur > counters.smax:
+        counters.smax = counters.scur
 
 
 async def backend_rules(stream: HttpStream, backend: Backend) -> None:
@@ -151,7 +155,7 @@ def prepare(stream: HttpStream) -> None:
     assert backend is not None
     if frontend.has_request_rules or backend.has_request_rules:
         settle_framing(request)
-    stream.time_request = int((stream.process.clock.now() - stream.idle_from) * 1000)
+    stream.time_request = int((stream.now - stream.idle_from) * 1000)
     if frontend.unique_id_header is not None:
         request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
     forward = backend.forwardfor or frontend.forwardfor
@@ -160,11 +164,9 @@ def prepare(stream: HttpStream) -> None:
     original = backend.originalto or frontend.originalto
     if original is not None:
         add_address(stream, original, frontend.originalto, stream.session.destination[0])
-    mode = frontend.connection_modes[backend.settings.connection_mode]
     stream.keep_client = request.keep_alive and not frontend.closes_clients
-    stream.keep_server = mode == "http-keep-alive"
-    if request.method == b"CONNECT" or request.framing is Framing.TUNNEL:
-        stream.keep_server = False
+    keeps = frontend.connection_modes[backend.settings.connection_mode] == "http-keep-alive"
+    stream.keep_server = keeps and request.framing is not TUNNEL and request.method != b"CONNECT"
 
 
 def add_address(stream: HttpStream, chosen: ForwardFor, of_frontend: ForwardFor | None, host: str) -> None:

@@ -8,8 +8,7 @@ from pylb.base.timers import NEVER
 from pylb.proxy.health import LOST_RESPONSES
 from pylb.stream import connect, local, rules
 from pylb.stream.verdict import Answer, Stop, Verdict
-from pylb.wire.h1 import settle_framing
-from pylb.wire.headers import Headers
+from pylb.wire.h1 import fields_size, settle_framing
 from pylb.wire.message import Framing, Response
 
 if TYPE_CHECKING:
@@ -23,7 +22,10 @@ STATUS_OF = {
     ("S", "D"): 502, ("s", "D"): 504, ("I", "R"): 500, ("I", "H"): 500, ("I", "C"): 500, ("I", "D"): 500, ("I", "Q"): 500,
 }  # fmt: skip
 
+MOST_TIMES = 512  # of finished streams, before they are taken into the averages
+RESPONSE_LINE = 32  # bytes of a start line's record with the end-of-headers mark
 CONNECTION_CLOSE = 15  # bytes of that header, which HAProxy's pages carry when they end the connection
+CLOSE, TUNNEL = Framing.CLOSE, Framing.TUNNEL
 CLASS_OF = ("hrsp_other", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx")
 
 
@@ -36,13 +38,18 @@ def head_received(stream: HttpStream) -> None:
     """The final response's head is here: count it."""
     server, response = stream.server, stream.response
     assert response is not None and server is not None
-    stream.time_data = int((stream.process.clock.now() - stream.idle_from) * 1000)
-    stream.status = response.status
-    stream.request_variables = None  # the request is over, and so are its variables
-    stream.bytes_out += size_of(response)
+    stream.time_data = int((stream.now - stream.idle_from) * 1000)
+    status = stream.status = response.status
+    if stream.request_variables is not None:  # the request is over, and so are its variables
+        stream.request_variables = None
+    known = response.known
+    stream.bytes_out += RESPONSE_LINE + len(response.reason) + known.fields_size if known is not None else size_of(response)
     counters = server.counters
     counters.req_tot += 1
-    count_status(counters, response.status)
+    if 200 <= status < 300:
+        counters.hrsp_2xx += 1
+    else:
+        count_status(counters, status)
     if server.settings.observe != "none":
         server.observed(response.status)
 
@@ -74,10 +81,7 @@ def count_status(counters: Any, status: int) -> None:
 
 def size_of(response: Response) -> int:
     """Bytes of the head as HAProxy counts them."""
-    size = 32 + len(response.reason)
-    for name, value in response.headers:
-        size += len(name) + len(value)
-    return size
+    return RESPONSE_LINE + len(response.reason) + fields_size(response.headers)
 
 
 def may_go_again(stream: HttpStream, stop: Stop) -> bool:
@@ -120,20 +124,20 @@ def forward(stream: HttpStream) -> None:
     """Send the response's head; its body follows by itself."""
     response = stream.response
     assert response is not None
-    framing = response.framing
-    if framing is Framing.CLOSE or framing is Framing.TUNNEL or stream.frontend.stopped:
+    front, framing = stream.front, response.framing
+    if framing is CLOSE or framing is TUNNEL or stream.frontend.stopped:
         stream.keep_client = False
     stream.status = response.status
     stream.head_sent = True
-    stream.front.send_head(response, not stream.keep_client)
-    if response.status == 101 or response.framing is Framing.TUNNEL:
+    front.send_head(response, not stream.keep_client)
+    if response.status == 101 or framing is TUNNEL:
         start_tunnel(stream)
     for data in stream.inbox_response:
-        stream.front.send_data(data)
+        front.send_data(data)
     stream.inbox_response = ()
     stream.forwarding = True
     if stream.response_complete:
-        stream.front.send_end(stream.response_trailers or Headers())
+        front.send_end(stream.response_trailers)
     elif stream.back is not None:
         stream.back.resume()
 
@@ -217,7 +221,7 @@ async def answer_with(stream: HttpStream, response: Response | None, body: bytes
         return
     stream.response = response
     stream.headers = response.headers
-    if not response.keep_alive or response.framing is Framing.CLOSE:
+    if not response.keep_alive or response.framing is CLOSE:
         stream.keep_client = False
         stream.bytes_out += CONNECTION_CLOSE
     silent = stream.request.method == b"HEAD"
@@ -284,7 +288,11 @@ def account(stream: HttpStream) -> None:
     counters = frontend.counters
     counters.bin += size_in
     counters.bout += size_out
-    count_status(counters, status)
+    good = 200 <= status < 300
+    if good:
+        counters.hrsp_2xx += 1
+    else:
+        count_status(counters, status)
     listener = stream.session.listener.counters
     listener.bin += size_in
     listener.bout += size_out
@@ -297,15 +305,19 @@ def account(stream: HttpStream) -> None:
     totals.bin += size_in
     totals.bout += size_out
     totals.req_tot += 1
-    count_status(totals, status)
+    if good:
+        totals.hrsp_2xx += 1
+    else:
+        count_status(totals, status)
     if server is not None and stream.time_queue >= 0:
         own = server.counters
         own.bin += size_in
         own.bout += size_out
-        times = stream.times()
-        backend.times.append((*times, totals.req_tot))
-        server.times.append((*times, own.req_tot))
-        if len(backend.times) >= 512:
+        waited, connecting, answering, total = stream.times()
+        of_backend, of_server = backend.times, server.times
+        of_backend.append((waited, connecting, answering, total, totals.req_tot))
+        of_server.append((waited, connecting, answering, total, own.req_tot))
+        if len(of_backend) >= MOST_TIMES:
             backend.fold_times()
-        if len(server.times) >= 512:
+        if len(of_server) >= MOST_TIMES:
             server.fold_times()

@@ -16,9 +16,10 @@ from pylb.stream import connect
 from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
 from pylb.stream.applet import Served
-from pylb.stream.driver import Stream
+from pylb.stream.driver import Stream, suspend
 from pylb.stream.rules import Rules, run_rules
 from pylb.stream.verdict import Again, Answer, Stop
+from pylb.wire.h1 import fields_size
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
 
@@ -27,32 +28,23 @@ if TYPE_CHECKING:
     from pylb.stream.session import Session
     from pylb.wire.h1 import Limits
 
-HTX_START_LINE = 21  # HAProxy counts bytes of its internal form: a start line's record and the end-of-headers mark
+HTX_REQUEST_LINE = 29  # HAProxy counts bytes of its internal form: a start line's record, the version and the end-of-headers mark
+NO_HEADERS = Headers()
+CHUNKED = Framing.CHUNKED
 
 
 class HttpStream(Stream):
     """One HTTP request and its response."""
 
-    __slots__ = (
-        "applet",
-        "client_aborted",
-        "client_half_closed",
-        "data_at",
-        "first_response_byte",
-        "forwarding",
-        "head_sent",
-        "headers",
-        "hints",
-        "request",
-        "request_line",
-        "request_trailers",
-        "request_variables",
-        "response",
-        "response_trailers",
-        "response_variables",
-    )
+    __slots__ = ("forwarding", "head_sent", "headers", "request", "request_line", "response", "response_trailers")
 
     front: ClientH1
+    applet: Any = None
+    client_aborted = client_half_closed = False
+    hints = NO_HEADERS  # fields of the 103 being made (`early-hint`)
+    request_trailers: Headers | None = None
+    request_variables: dict[str, Any] | None = None
+    response_variables: dict[str, Any] | None = None
 
     def __init__(self, session: Session, front: ClientH1, request: Request, idle_from: float, began: float) -> None:
         super().__init__(session, front, idle_from, began)
@@ -61,14 +53,10 @@ class HttpStream(Stream):
         self.response: Response | None = None
         self.headers: Headers = request.headers
         self.forwarding = self.head_sent = False
-        self.client_half_closed = self.client_aborted = False
-        self.request_trailers: Headers | None = None
         self.response_trailers: Headers | None = None
-        self.request_variables: dict[str, Any] | None = None
-        self.response_variables: dict[str, Any] | None = None
-        self.applet: Any = None
-        self.hints = Headers()  # fields of the 103 being made (`early-hint`)
-        self.bytes_in = htx_size_of_request(request)
+        known = request.known
+        size = known.fields_size if known is not None else fields_size(request.headers)
+        self.bytes_in = HTX_REQUEST_LINE + len(request.method) + len(request.target) + size
 
     def __repr__(self) -> str:
         return f"HttpStream({self.request.line().decode('latin-1')!r} {self.frontend.name}/{self.backend and self.backend.name} {self.when})"
@@ -78,8 +66,12 @@ class HttpStream(Stream):
         """Each line is one of HAProxy's analysers; every way out passes `finish`."""
         try:
             try:
-                self.open()
                 frontend = self.frontend
+                counters = frontend.counters
+                counters.h1_open_streams += 1
+                counters.h1_total_streams += 1
+                if not self.request_complete:
+                    self.client_expire = self.now + frontend.timeout_client
                 if frontend.has_request_rules:
                     await request_steps.frontend_rules(self)
                 else:
@@ -108,19 +100,10 @@ class HttpStream(Stream):
         finally:
             self.finish()
 
-    def open(self) -> None:
-        """The frontend has one more stream."""
-        counters = self.frontend.counters
-        counters.h1_open_streams += 1
-        counters.h1_total_streams += 1
-        self.client_expire = NEVER if self.request_complete else self.process.clock.now() + self.frontend.timeout_client
-
     def count_request(self) -> None:
         """Count the request on the frontend; what `tcp-request content` rejects is none."""
-        counters, process = self.frontend.counters, self.process
-        counters.req_tot += 1
-        counters.req_rate.tick(process.clock.now())
-        process.counters.requests_total += 1
+        self.frontend.counters.request_came(self.now)
+        self.process.counters.requests_total += 1
 
     async def exchange(self) -> None:
         """Send the request to a server and wait for the head of its response; without one when it shall be tried again."""
@@ -133,7 +116,12 @@ class HttpStream(Stream):
                 await response_steps.content_rules(self)
             if not self.uploading:
                 connect.send_request(self)
-            await self.wait("H", self.has_response)
+            self.when = "H"
+            while self.response is None:  # `wait`, without its coroutine
+                if self.failure is not None:
+                    raise self.failure
+                self.arm()
+                await suspend()
             response_steps.head_received(self)
         except Again:
             connect.give_back(self)
@@ -142,10 +130,6 @@ class HttpStream(Stream):
                 connect.give_back(self)
             else:
                 raise
-
-    def has_response(self) -> bool:
-        """Is the head of the final response here?"""
-        return self.response is not None
 
     def transferred(self) -> bool:
         """Have both directions ended?"""
@@ -164,24 +148,24 @@ class HttpStream(Stream):
 
     def finish(self) -> None:
         """The end of every stream: give everything back, log, and let the connection go on."""
-        self.time_close = int((self.process.clock.now() - self.idle_from) * 1000)
-        frontend = self.frontend
-        self.release()
-        frontend.counters.h1_open_streams -= 1
+        self.time_close = int((self.now - self.idle_from) * 1000)
+        connect.release(self)
+        self.frontend.counters.h1_open_streams -= 1
         response_steps.account(self)
         self.log()
         front, self.coroutine = self.front, None
-        keep = self.keep_client and self.request_complete and not self.tunnel
-        front.finished(keep)
+        front.finished(self.keep_client and self.request_complete and not self.tunnel)
         if not self.corked:
             front.flush()
         if front.buffer and not front.busy:
             self.process.loop.call_soon(front.continue_reading)
 
     def flush(self) -> None:
-        self.front.flush()
-        if self.back is not None:
-            self.back.flush()
+        front, back = self.front, self.back
+        if front.out:
+            front.flush()
+        if back is not None and back.out:
+            back.flush()
 
     def keeps_pooled(self) -> bool:
         """May the request go on a connection that served others (`http-reuse`)?"""
@@ -196,9 +180,9 @@ class HttpStream(Stream):
 
     def hint(self, name: bytes, value: bytes, last: bool) -> None:
         """One more field of a 103, which leaves with the last one (`early-hint`)."""
-        self.hints.add(name, value)
+        self.hints = Headers([*self.hints, (name, value)])
         if last:
-            response, self.hints = Response(103, b"Early Hints", headers=self.hints), Headers()
+            response, self.hints = Response(103, b"Early Hints", headers=self.hints), NO_HEADERS
             if self.request.version >= 11:
                 response_steps.inform(self, response)
 
@@ -261,7 +245,7 @@ class HttpStream(Stream):
         """The request is complete."""
         self.request_complete = True
         self.request_trailers = trailers
-        if self.request.framing is Framing.CHUNKED:
+        if self.request.framing is CHUNKED:
             self.bytes_in += 1
         self.client_expire = NEVER
         if self.uploading and not self.server_gone and self.back is not None:
@@ -367,7 +351,7 @@ class HttpStream(Stream):
         """Nothing more will come from the server."""
         self.response_complete = True
         self.response_trailers = trailers
-        if self.response is not None and self.response.framing is Framing.CHUNKED:
+        if self.response is not None and self.response.framing is CHUNKED:
             self.bytes_out += 1  # HAProxy counts the end mark of chunked bodies
         self.server_expire = NEVER
 
@@ -410,11 +394,3 @@ class HttpStream(Stream):
         stream.status, stream.termination = status, who + when
         stream.time_close = stream.ms_since(idle_from)
         stream.log()
-
-
-def htx_size_of_request(request: Request) -> int:
-    """Bytes of the request's head as HAProxy counts them."""
-    size = HTX_START_LINE + 8 + len(request.method) + len(request.target)
-    for name, value in request.headers:
-        size += len(name) + len(value)
-    return size
