@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pylb.base.net import Endpoint, ListenError, ListenOptions
@@ -101,22 +101,20 @@ def open_all(config: model.Config, report: Report, *, reuse_port: bool = True, r
 
 
 def try_all(asked: Sequence[Wanted], opened: Opened, report: Report | None) -> list[Wanted]:
-    """Open what can be opened, tell about the rest if somebody listens, and return it."""
+    """Open what can be opened, tell about the rest if somebody listens, and return it. What is only warned about does not count beside an error."""
     missing = []
     for each in asked:
-        endpoint = each.bind.address.endpoint()
+        endpoint, remarks = each.bind.address.endpoint(), list[str]()
         try:
-            opened.add(endpoint, sockets.open_listener(endpoint, each.options, warns(each, report)))
+            opened.add(endpoint, sockets.open_listener(endpoint, each.options, remarks.append))
         except ListenError as error:
             missing.append(each)
             if report is not None:
                 report.alert(each.complaint(error.why))
+        else:
+            if report is not None and remarks:
+                report.warning(each.complaint(remarks[-1]))
     return missing
-
-
-def warns(each: Wanted, report: Report | None) -> Callable[[str], None]:
-    """What a socket says that opens in spite of a failure."""
-    return lambda why: report.warning(each.complaint(why)) if report is not None else None
 
 
 def insist(missing: list[Wanted], opened: Opened, report: Report, replaces: Sequence[int]) -> list[Wanted]:

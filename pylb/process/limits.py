@@ -77,6 +77,7 @@ def raise_limits(config: model.Config, report: Report, program: str, *, memory: 
             return False
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        settings.ulimit_n = hard
         report.warning(f"[{program}.main()] Cannot raise FD limit to {wanted}, limit is {hard}.")
     return enough(settings, report, program, needed)
 
