@@ -12,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.net import (
     CONNECT,
@@ -250,6 +250,13 @@ class _WorldHold:
         self._pipe.held = False
 
 
+def pipe_of(transport: Any) -> Pipe:
+    """The connection itself, under whatever layers (TLS) lie on it."""
+    while not isinstance(transport, Pipe):
+        transport = transport.transport
+    return transport
+
+
 class WorldNet:
     """`Net` in memory."""
 
@@ -274,39 +281,39 @@ class WorldNet:
         return WorldConnecting(self._world, endpoint, factory, failed, options)
 
     def abort_with_reset(self, transport: asyncio.Transport) -> None:
-        cast(Pipe, transport).reset()
+        pipe_of(transport).reset()
 
     def forget(self, transport: asyncio.Transport) -> None:
-        pipe = cast(Pipe, transport)
+        pipe = pipe_of(transport)
         pipe.cut()
         pipe.abort()
 
     def set_nodelay(self, transport: asyncio.Transport, on: bool) -> None:
-        cast(Pipe, transport).options["nodelay"] = on
+        pipe_of(transport).options["nodelay"] = on
 
     def set_quickack(self, transport: asyncio.Transport, on: bool) -> None:
-        cast(Pipe, transport).options["quickack"] = on
+        pipe_of(transport).options["quickack"] = on
 
     def set_keepalive(self, transport: asyncio.Transport, keepalive: Keepalive) -> None:
-        cast(Pipe, transport).options["keepalive"] = keepalive
+        pipe_of(transport).options["keepalive"] = keepalive
 
     def set_user_timeout(self, transport: asyncio.Transport, milliseconds: int) -> None:
-        cast(Pipe, transport).options["user_timeout"] = milliseconds
+        pipe_of(transport).options["user_timeout"] = milliseconds
 
     def set_mark(self, transport: asyncio.Transport, mark: int) -> None:
-        cast(Pipe, transport).options["mark"] = mark
+        pipe_of(transport).options["mark"] = mark
 
     def set_tos(self, transport: asyncio.Transport, tos: int) -> None:
-        cast(Pipe, transport).options["tos"] = tos
+        pipe_of(transport).options["tos"] = tos
 
     def watch(self, transport: asyncio.Transport, on_hangup: Callable[[Hangup], None]) -> Watch:
-        return _WorldWatch(cast(Pipe, transport), on_hangup)
+        return _WorldWatch(pipe_of(transport), on_hangup)
 
     def hold(self, transport: asyncio.Transport) -> Hold:
-        return _WorldHold(cast(Pipe, transport))
+        return _WorldHold(pipe_of(transport))
 
     def is_fresh(self, transport: asyncio.Transport) -> bool:
-        return cast(Pipe, transport).is_fresh()
+        return pipe_of(transport).is_fresh()
 
     def original_destination(self, transport: asyncio.Transport) -> tuple[str, int] | None:
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER, Deadline
+from pylb.stream import linger
 from pylb.stream.mux_h1 import H1, HIGH_WATER
 from pylb.stream.stream import HttpStream
 from pylb.wire.body import CloseReader, reader_for
@@ -186,7 +187,7 @@ class ClientH1(H1):
         self.log_without_stream(who, when, status)
         self.buffer = b""
         self.flush()
-        self.transport.close()
+        self.leave()
 
     def log_without_stream(self, who: str, when: str, status: int) -> None:
         HttpStream.log_refused(self.session, self.idle_from, max(self.request_began, self.idle_from), who, when, status)
@@ -200,7 +201,7 @@ class ClientH1(H1):
             self.count_bad_request()
             self.answer_and_close(400, "C", "R")
         else:
-            self.transport.close()
+            self.leave()
 
     def on_deadline(self) -> None:
         if self.stream is not None:
@@ -208,17 +209,17 @@ class ClientH1(H1):
         elif self.waits_for_head or not self.session.requests:
             self.on_head_timeout()
         else:
-            self.transport.close()
+            self.leave()
 
     def on_head_timeout(self) -> None:
         """No complete request in time: 408, or silence under `option http-ignore-probes` and for empty ones under dontlognull."""
         if not self.buffer and "http-ignore-probes" in self.frontend.settings.options:
-            self.transport.close()
+            self.leave()
             return
         if not self.buffer and not self.frontend.logs_null:
             self.out.append(raw_error_reply(408) if self.frontend.error_files.get(408) != b"" else b"")
             self.flush()
-            self.transport.close()
+            self.leave()
             return
         self.count_bad_request()
         self.answer_and_close(408, "c", "R")
@@ -252,7 +253,7 @@ class ClientH1(H1):
             return
         if not keep or (self.at_eof and not self.buffer):
             self.flush()
-            self.transport.close()
+            self.leave()
             return
         now = self.session.process.clock.now()
         self.idle_from = now
@@ -261,7 +262,7 @@ class ClientH1(H1):
         self.deadline.at = now + self.frontend.timeout_idle
         if self.frontend.process.stopping and not self.buffer:
             self.flush()
-            self.transport.close()
+            self.leave()
 
     def continue_reading(self) -> None:
         """Called from the loop after a stream ended outside `data_received`: serve what was pipelined."""
@@ -280,14 +281,21 @@ class ClientH1(H1):
             self.stream.on_client_eof()
 
     def abort_body(self, stream: HttpStream) -> None:
-        """The response cannot be completed: what was sent must not look whole."""
+        """The response cannot be completed: what was sent must not look whole. A client that was too slow has had its chance."""
         self.flush()
-        self.transport.close()
+        if stream.termination[0] == "c":
+            self.transport.abort()
+        else:
+            self.leave()
 
     def stop_when_idle(self) -> None:
         """The process is stopping: close now if no request is being served, else after it."""
         if self.stream is None and not self.buffer and self.has_served:
-            self.transport.close()
+            self.leave()
+
+    def leave(self) -> None:
+        """Close when everything has been sent, or the client has not read for too long."""
+        linger.close(self.transport, self.session.process.loop, self.frontend.timeout_client_fin)
 
     def kill(self) -> None:
         """End the connection with RST."""

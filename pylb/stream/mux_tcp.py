@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pylb.base.net import Hangup
 from pylb.base.timers import Deadline
+from pylb.stream import linger
 from pylb.stream.tcp import TcpStream
 
 if TYPE_CHECKING:
@@ -53,9 +54,16 @@ class Tcp(asyncio.Protocol):
                 self.transport.resume_reading()
 
     def close(self) -> None:
-        """Send what is still to be sent, then close."""
-        if not self.transport.is_closing():
-            self.transport.close()
+        """Send what is still to be sent, then close; at once when the peer has had its chance to read."""
+        stream = self.stream
+        if stream.termination[0] in "cs":
+            self.transport.abort()
+        else:
+            linger.close(self.transport, stream.process.loop, self.patience())
+
+    def patience(self) -> float:
+        """How long the peer may take nothing of what is left."""
+        raise NotImplementedError
 
 
 class ClientTcp(Tcp):
@@ -104,6 +112,9 @@ class ClientTcp(Tcp):
         self.blocked = False
         self.stream.on_client_writable()
 
+    def patience(self) -> float:
+        return self.session.frontend.timeout_client_fin
+
     def stop_when_idle(self) -> None:
         """The process is stopping: a relay goes on until its ends have had enough."""
 
@@ -146,15 +157,18 @@ class ServerTcp(Tcp):
         self.blocked = False
         self.stream.on_server_writable()
 
+    def patience(self) -> float:
+        return self.server.backend.timeout_server_fin
+
     def detach(self, keep: bool) -> None:
         """The stream is over."""
         if not self.transport.is_closing():
             if self.sent_eof and self.stream.response_complete:
-                self.transport.close()
+                self.close()
             else:
                 self.kill()
 
     def kill(self) -> None:
         """Close with RST: a server that is left first must not leave us in TIME_WAIT."""
         if not self.transport.is_closing():
-            self.stream.process.net.abort_with_reset(self.transport.tls_transport if hasattr(self.transport, "tls_transport") else self.transport)
+            self.stream.process.net.abort_with_reset(self.transport)

@@ -127,8 +127,11 @@ class TcpStream(Stream):
         tunnel = backend.timeout_tunnel
         client = frontend.timeout_client_fin if self.response_complete else frontend.timeout_client
         server = backend.timeout_server_fin if self.request_complete else backend.timeout_server
-        self.client_expire = now + (tunnel if tunnel != NEVER else client)
-        self.server_expire = now + (tunnel if tunnel != NEVER else server)
+        client_stuck, server_stuck = self.front.blocked, self.back.blocked  # who does not read is waited for, not the other one
+        if not client_stuck:
+            self.client_expire = NEVER if server_stuck else now + (tunnel if tunnel != NEVER else client)
+        if not server_stuck:
+            self.server_expire = NEVER if client_stuck else now + (tunnel if tunnel != NEVER else server)
 
     # -- events
     def on_request_data(self, data: bytes) -> None:
@@ -196,6 +199,9 @@ class TcpStream(Stream):
 
     def on_client_blocked(self) -> None:
         self.back.pause()
+        if not self.back.blocked:
+            self.server_expire = NEVER
+        self.arm_and_wake()
 
     def on_client_writable(self) -> None:
         if self.back is not None:
@@ -205,6 +211,9 @@ class TcpStream(Stream):
 
     def on_server_blocked(self) -> None:
         self.front.pause()
+        if not self.front.blocked:
+            self.client_expire = NEVER
+        self.arm_and_wake()
 
     def on_server_writable(self) -> None:
         self.touch()
