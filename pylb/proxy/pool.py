@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Pool:
     """The idle connections of one server, oldest first."""
 
-    __slots__ = ("estimate", "highest_used", "idle", "limit", "mode", "private", "reuse_limit", "safe", "server")
+    __slots__ = ("estimate", "highest_used", "idle", "limit", "mode", "private", "repeats", "reuse_limit", "safe", "server")
 
     def __init__(self, server: Server) -> None:
         settings = server.settings
@@ -29,6 +29,7 @@ class Pool:
             self.mode = "never"
         self.limit = 0 if settings.pool_purge_delay == 0 else settings.pool_max_conn  # negative: none
         self.reuse_limit = settings.max_reuse
+        self.repeats = not {"empty-response", "all-retryable-errors"}.isdisjoint(server.backend.settings.retry_on)  # first requests too
         self.idle: dict[Any, None] = {}
         self.safe: dict[Any, None] = {}
         self.private: dict[Any, list[Any]] = {}  # by session
@@ -54,12 +55,13 @@ class Pool:
         if mode == "never":
             return None
         idle, safe = self.idle, self.safe
-        if idle and (session.requests > 1 or (mode == "always" and not safe)):  # it can be repeated: spend the untried ones on it
+        first = session.requests <= 1 and not self.repeats
+        if idle and (not first or (mode == "always" and not safe)):  # it can be repeated: spend the untried ones on it
             connection = next(iter(idle))
             del idle[connection]
             counters.idle_conn_cur -= 1
             return connection
-        if safe and (mode != "safe" or session.requests > 1):
+        if safe and (mode != "safe" or not first):
             connection = next(iter(safe))
             del safe[connection]
             counters.safe_conn_cur -= 1
@@ -85,7 +87,7 @@ class Pool:
         used = counters.used_conn_cur
         if used > self.highest_used:
             self.note_use()
-        if 0 <= self.reuse_limit < connection.requests or not self.has_use_for(connection):
+        if not self.has_use_for(connection):
             connection.close()
         elif self.mode == "never":
             self.private.setdefault(connection.source_session, []).append(connection)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pylb.proxy.server import Server
 
 
+ALL_RETRYABLE = frozenset(("conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected", "500", "502", "503", "504"))
 IN_TURN = frozenset(("roundrobin", "static-rr", "random"))  # algorithms that want no server in particular
 
 
@@ -58,14 +59,19 @@ class Face:
         self.http_response = tuple(settings.http_response)
         self.http_after_response = tuple(settings.http_after_response)
         self.redirects = tuple(settings.redirects)
-        self.has_response_rules = bool(self.http_response or self.http_after_response or settings.response_captures)
+        self.cookie_capture = settings.cookie_capture if settings.is_frontend else None
+        self.checks_cacheability = "checkcache" in settings.options
+        self.has_response_rules = bool(
+            self.http_response or self.http_after_response or settings.response_captures or self.cookie_capture or self.checks_cacheability
+        )
         self.tcp_request_content = tuple(settings.tcp_request_content)
         self.tcp_response_content = tuple(settings.tcp_response_content)
         self.inspect_delay = seconds(settings.inspect_delay, 0.0)
         self.response_inspect_delay = seconds(settings.tcp_response_inspect_delay, 0.0)
         self.statistics = settings.statistics
         self.buffers_request = "http-buffer-request" in settings.options
-        self.has_request_rules = bool(self.http_request or self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request)
+        self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
+        self.has_request_rules = bool(self.http_request or self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names)
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto
         self.error_files = settings.error_files
@@ -121,6 +127,7 @@ class Frontend(Face):
         if "clitcpka" in settings.options:
             self.keepalive = Keepalive(extra.get("clitcpka-cnt"), extra.get("clitcpka-idle"), extra.get("clitcpka-intvl"))
         self.log_line: Callable[[Any], str] | None = None  # the compiled log format; None: nothing is logged
+        self.announces = False  # no format: a line when a stream begins instead
         self.keeps_request_line = False  # the log shows the request line as it came
         self.unique_id_header = settings.unique_id_header
         self.unique_id_format = settings.unique_id_format
@@ -177,7 +184,12 @@ class Backend(Face):
         self.down_time = 0.0
         self.retries = settings.retries
         self.redispatch_after = settings.redispatch_after
-        self.retry_on = frozenset(settings.retry_on)
+        events = frozenset(settings.retry_on)
+        if "all-retryable-errors" in events:
+            events |= ALL_RETRYABLE
+        self.reconnects = "conn-failure" in events
+        self.pretends_keepalive = "http-pretend-keepalive" in settings.options
+        self.replays = events - {"conn-failure", "all-retryable-errors"}
         self.full_connections = settings.full_connections
         self.http_reuse = settings.http_reuse
         timeouts = settings.timeouts

@@ -76,7 +76,7 @@ def take(stream: Any, server: Server, balanced: bool = True) -> None:
         stream.backend.counters.lbtot += 1
     now = stream.now if stream.running else stream.process.clock.now()
     server.counters.session_started(now)
-    stream.backend.counters.lastsess = now
+    server.counters.lastsess = stream.backend.counters.lastsess = now
 
 
 async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) -> None:
@@ -143,15 +143,6 @@ def drop_slot(stream: Any) -> None:
             serve_queues(server)
 
 
-def give_back(stream: Any) -> None:
-    """Before another attempt: leave the server and the connection."""
-    back, stream.back = stream.back, None
-    if back is not None:
-        back.kill()
-    drop_slot(stream)
-    stream.server = None
-
-
 # -- a connection
 def reuse(stream: HttpStream) -> bool:
     """Take a connection of the pool, if there is one that this stream may have."""
@@ -186,7 +177,10 @@ async def attempt(stream: Any, server: Server) -> None:
     """One attempt to connect; `stream.back` or `stream.connect_error` tells how it went."""
     backend: Backend = stream.backend
     stream.connect_error = None
-    stream.count("connect")
+    if stream.reused:  # a request is sent again, whose first connection was one of the pool
+        count_on(backend, server, "reuse")
+    else:
+        stream.count("connect")
     assert server.connect is not None
     stream.connecting = server.connect(stream)
     stream.step_expire = stream.process.clock.now() + backend.timeout_connect
@@ -214,7 +208,7 @@ async def after_failure(stream: Any, server: Server, began: float) -> None:
     backend: Backend = stream.backend
     server.connection_failed()
     timed_out = isinstance(stream.connect_error, TimeoutError)
-    if stream.retried >= backend.retries:
+    if stream.retried >= backend.retries or not backend.reconnects:
         give_up(stream, server, timed_out)
     stream.retried += 1
     if may_redispatch(stream, backend):
@@ -273,7 +267,9 @@ def send_request(stream: HttpStream) -> None:
     assert back is not None and backend is not None
     if backend.name_header is not None and stream.server is not None:
         stream.request.headers.set(backend.name_header, stream.server.name.encode())
-    back.send_head(stream.request, not stream.keep_server)
+    if backend.replays:
+        keep(stream)
+    back.send_head(stream.request, not stream.keep_server and not backend.pretends_keepalive)
     stream.uploading = True
     if stream.inbox_request:
         back.send_data(b"".join(stream.inbox_request))
@@ -285,6 +281,14 @@ def send_request(stream: HttpStream) -> None:
     else:
         stream.client_expire = stream.now + stream.frontend.timeout_client
     stream.server_expire = stream.now + stream.server_timeout()
+
+
+def keep(stream: HttpStream) -> None:
+    """The request is about to be sent for the first time: keep its body if it may be sent again."""
+    limits = stream.front.limits
+    if stream.kept is None and not stream.no_replay and stream.request_complete and stream.request.head_size + stream.inbox_size <= limits.bufsize - limits.maxrewrite:
+        stream.kept = b"".join(stream.inbox_request)
+        stream.bytes_out_before = stream.bytes_out
 
 
 def end_upload(stream: HttpStream) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from pylb.stream import local, rules
+from pylb.stream import local, rules, scruples
 from pylb.stream.verdict import Answer, Stop, Verdict
+from pylb.wire import cookies
 from pylb.wire.h1 import settle_framing
 from pylb.wire.message import Framing
 
@@ -39,6 +40,10 @@ def look(stream: HttpStream) -> None:
         monitor(stream)
     if frontend.request_captures:
         capture_request(stream)
+    if frontend.cookie_capture is not None:
+        prefix, exact, length = frontend.cookie_capture
+        cookie = cookies.capture(stream.request.headers, prefix, exact)
+        stream.cookie_captured_request = cookie[:length] if cookie else None
     if frontend.keeps_request_line:
         stream.request_line = stream.request.line()
 
@@ -53,6 +58,8 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
             result = await rules.finish_rules(stream, face.http_request, result, "R")
         if result is Verdict.CLOSE:
             raise Stop("P", "R", 0)
+    if face.restricts_names:
+        scruples.restrict_names(stream, face.restricts_names)
     if face.statistics is not None:
         await statistics(stream, face)
     if face.redirects:
@@ -156,7 +163,7 @@ def prepare(stream: HttpStream) -> None:
     if frontend.has_request_rules or backend.has_request_rules:
         settle_framing(request)
     stream.time_request = int((stream.now - stream.idle_from) * 1000)
-    if frontend.unique_id_header is not None:
+    if frontend.unique_id_header is not None and frontend.unique_id_format is not None:
         request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
     forward = backend.forwardfor or frontend.forwardfor
     if forward is not None:
@@ -166,7 +173,7 @@ def prepare(stream: HttpStream) -> None:
         add_address(stream, original, frontend.originalto, stream.session.destination[0])
     stream.keep_client = request.keep_alive and not frontend.closes_clients
     keeps = frontend.connection_modes[backend.settings.connection_mode] == "http-keep-alive"
-    stream.keep_server = keeps and request.framing is not TUNNEL and request.method != b"CONNECT"
+    stream.keep_server = keeps and request.framing is not TUNNEL
 
 
 def add_address(stream: HttpStream, chosen: ForwardFor, of_frontend: ForwardFor | None, host: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
-from pylb.proxy.health import LOST_RESPONSES
-from pylb.stream import connect, local, rules
+from pylb.proxy.health import LOST_RESPONSES, READ_ERROR
+from pylb.stream import connect, local, replay, rules, scruples
 from pylb.stream.verdict import Answer, Stop, Verdict
+from pylb.wire import cookies
 from pylb.wire.h1 import fields_size, settle_framing
 from pylb.wire.message import Framing, Response
 
@@ -86,22 +87,22 @@ def size_of(response: Response) -> int:
 
 def may_go_again(stream: HttpStream, stop: Stop) -> bool:
     """No response came: count whose fault it was. True: the request goes to a server once more; it may also have to end in silence."""
-    if stop.who in ("S", "s", "P"):
-        stream.count("eresp")
-        assert stream.server is not None
-        stream.server.observed(0, LOST_RESPONSES[stop.who])
-        if may_replay(stream, stop):
-            stream.failure = None
+    if stop.who in ("S", "s", "P") and not stream.invalid_request:
+        if stream.kept is not None and replay.after_loss(stream, stop):
+            if stop.who == "P" or stream.server_reset:
+                stream.count("eresp")
             return True
-        if stop.who == "S" and stream.session.requests > 1:
-            stream.dont_log = True  # the client will see a closed connection and send the request again by itself
+        repeatable = stop.who == "S" and stream.session.requests > 1
+        if not repeatable or stream.server_reset:
+            stream.count("eresp")
+        assert stream.server is not None
+        stream.server.observed(0, READ_ERROR if stop.who == "S" and stream.server_reset else LOST_RESPONSES[stop.who])
+        if repeatable:
+            if stream.server_reset:
+                stream.count("srv_abrt")
+            stream.dont_log = stream.forsaken = True  # the client will see a closed connection and send the request again by itself
             stream.keep_client = False
             stop.status = 0
-    return False
-
-
-def may_replay(stream: HttpStream, stop: Stop) -> bool:
-    """Layer-7 retries are for `retry-on` conditions other than a failed connection."""
     return False
 
 
@@ -112,10 +113,16 @@ async def apply_rules(stream: HttpStream) -> None:
     stream.headers = response.headers
     if frontend.response_captures:
         capture_response(stream)
+    if frontend.cookie_capture is not None:
+        prefix, exact, length = frontend.cookie_capture
+        cookie = cookies.capture(response.headers, prefix, exact, response=True)
+        stream.cookie_captured_response = cookie[:length] if cookie else None
     if backend.http_response:
         await response_rules(stream, backend.http_response)
     if frontend.http_response and frontend.own_backend is not backend:
         await response_rules(stream, frontend.http_response)
+    if backend.checks_cacheability:
+        scruples.check_cacheability(stream)
     await after_response(stream)
     settle_framing(response)
 
@@ -130,6 +137,9 @@ def forward(stream: HttpStream) -> None:
     stream.status = response.status
     stream.head_sent = True
     front.send_head(response, not stream.keep_client)
+    if stream.frontend.log_asap:
+        stream.time_close = stream.ms_since(stream.idle_from)
+        stream.log()
     if response.status == 101 or framing is TUNNEL:
         start_tunnel(stream)
     for data in stream.inbox_response:
@@ -169,10 +179,9 @@ async def after_response(stream: HttpStream) -> None:
 
 
 def inform(stream: HttpStream, response: Response) -> None:
-    """A 1xx goes straight on; 1.0 clients would not understand it."""
+    """A 1xx goes straight on."""
     stream.bytes_out += size_of(response)
-    if stream.request.version >= 11:
-        stream.front.send_informational(response)
+    stream.front.send_informational(response)
 
 
 def capture_response(stream: HttpStream) -> None:
@@ -190,8 +199,7 @@ def start_tunnel(stream: HttpStream) -> None:
     stream.tunnel = True
     stream.keep_client = stream.keep_server = False
     stream.request_complete = stream.response_complete = False
-    stream.client_expire = NEVER
-    stream.server_expire = stream.process.clock.now() + stream.tunnel_timeout()
+    stream.touch_tunnel()
     stream.back.start_tunnel()
     stream.front.start_tunnel()
 
@@ -278,7 +286,10 @@ def abort_counts(stream: HttpStream, who: str) -> None:
     if who in ("C", "c"):
         stream.count("cli_abrt")
     elif who in ("S", "s") and stream.response is not None:
-        stream.count("srv_abrt")
+        if who == "S":
+            stream.count("eresp")
+        if not stream.invalid_body:
+            stream.count("srv_abrt")
 
 
 def account(stream: HttpStream) -> None:
@@ -291,7 +302,7 @@ def account(stream: HttpStream) -> None:
     good = 200 <= status < 300
     if good:
         counters.hrsp_2xx += 1
-    else:
+    elif not stream.forsaken:
         count_status(counters, status)
     listener = stream.session.listener.counters
     listener.bin += size_in
@@ -304,11 +315,12 @@ def account(stream: HttpStream) -> None:
     totals = backend.counters
     totals.bin += size_in
     totals.bout += size_out
-    totals.req_tot += 1
-    if good:
-        totals.hrsp_2xx += 1
-    else:
-        count_status(totals, status)
+    if not stream.forsaken:
+        totals.req_tot += 1
+        if good:
+            totals.hrsp_2xx += 1
+        else:
+            count_status(totals, status)
     if server is not None and stream.time_queue >= 0:
         own = server.counters
         own.bin += size_in

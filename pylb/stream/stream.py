@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER
-from pylb.stream import connect
+from pylb.stream import connect, replay, scruples
 from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
 from pylb.stream.applet import Served
 from pylb.stream.driver import Stream, suspend
 from pylb.stream.rules import Rules, run_rules
-from pylb.stream.verdict import Again, Answer, Stop
+from pylb.stream.verdict import Answer, Stop
 from pylb.wire.h1 import fields_size
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
@@ -40,8 +40,11 @@ class HttpStream(Stream):
 
     front: ClientH1
     applet: Any = None
-    client_aborted = client_half_closed = False
+    bytes_out_before = 0  # `bytes_out` when the request was first sent
+    client_aborted = client_half_closed = invalid_body = invalid_request = False
+    forsaken = server_reset = False  # the server died under a request that can be repeated: it is as if it had never been
     hints = NO_HEADERS  # fields of the 103 being made (`early-hint`)
+    kept: bytes | None = None  # the body of a request that may be sent again (`retry-on`)
     request_trailers: Headers | None = None
     request_variables: dict[str, Any] | None = None
     response_variables: dict[str, Any] | None = None
@@ -67,9 +70,8 @@ class HttpStream(Stream):
         try:
             try:
                 frontend = self.frontend
-                counters = frontend.counters
-                counters.h1_open_streams += 1
-                counters.h1_total_streams += 1
+                if frontend.announces:
+                    self.announce()
                 if not self.request_complete:
                     self.client_expire = self.now + frontend.timeout_client
                 if frontend.has_request_rules:
@@ -108,8 +110,10 @@ class HttpStream(Stream):
     async def exchange(self) -> None:
         """Send the request to a server and wait for the head of its response; without one when it shall be tried again."""
         try:
-            if not connect.assign_at_once(self):
+            if not self.server_slot and not connect.assign_at_once(self):
                 await connect.assign(self)
+            if self.server.settings.redir is not None:  # type: ignore[union-attr]
+                scruples.redirect(self, self.server)  # type: ignore[arg-type]
             if not connect.reuse(self):
                 await connect.establish(self)
             if self.backend.tcp_response_content:  # type: ignore[union-attr]
@@ -122,18 +126,18 @@ class HttpStream(Stream):
                     raise self.failure
                 self.arm()
                 await suspend()
-            response_steps.head_received(self)
-        except Again:
-            connect.give_back(self)
-        except Stop as stop:
-            if self.uploading and response_steps.may_go_again(self, stop):
-                connect.give_back(self)
+            if self.kept is not None and replay.after_response(self):
+                await replay.again(self)
             else:
+                response_steps.head_received(self)
+        except Stop as stop:
+            if not self.uploading or not response_steps.may_go_again(self, stop):
                 raise
+            await replay.again(self)
 
     def transferred(self) -> bool:
         """Have both directions ended?"""
-        return self.response_complete and (self.request_complete or self.server_gone) and not self.front.blocked
+        return self.response_complete and (self.request_complete or (self.tunnel and self.server_gone)) and not self.front.blocked
 
     def times(self) -> tuple[int, int, int, int]:
         """Milliseconds in the queue, connecting, until the response, and in all."""
@@ -150,7 +154,6 @@ class HttpStream(Stream):
         """The end of every stream: give everything back, log, and let the connection go on."""
         self.time_close = int((self.now - self.idle_from) * 1000)
         connect.release(self)
-        self.frontend.counters.h1_open_streams -= 1
         response_steps.account(self)
         self.log()
         front, self.coroutine = self.front, None
@@ -192,8 +195,9 @@ class HttpStream(Stream):
         if request.expect_continue and not self.inbox_size:
             request.expect_continue = False
             request.headers.remove(b"expect")
-            response_steps.inform(self, Response(100, b"Continue"))
-            self.front.flush()
+            if request.version >= 11:
+                response_steps.inform(self, Response(100, b"Continue"))
+                self.front.flush()
 
     @property
     def inbox_full(self) -> bool:
@@ -238,15 +242,17 @@ class HttpStream(Stream):
         if self.server_gone or self.back is None:
             return
         self.back.send_data(data)
-        if self.server_expire != NEVER:
-            self.server_expire = self.process.clock.now() + (self.server_timeout() if not self.tunnel else self.tunnel_timeout())
+        if self.tunnel:
+            self.touch_tunnel()
+        elif self.server_expire != NEVER:
+            self.server_expire = self.process.clock.now() + self.server_timeout()
 
     def on_request_end(self, trailers: Headers) -> None:
         """The request is complete."""
         self.request_complete = True
         self.request_trailers = trailers
         if self.request.framing is CHUNKED:
-            self.bytes_in += 1
+            self.bytes_in += 1 + fields_size(trailers)
         self.client_expire = NEVER
         if self.uploading and not self.server_gone and self.back is not None:
             connect.end_upload(self)
@@ -256,7 +262,12 @@ class HttpStream(Stream):
         """The body breaks its framing."""
         self.keep_client = False
         self.frontend.invalid_request = self.frontend.capture_error(self.session.source, self.backend, self.server, b"", bad)
-        self.stop(Stop("P", "D" if self.uploading else "R", 400))
+        self.invalid_request = True
+        self.frontend.counters.ereq += 1
+        self.session.listener.counters.ereq += 1
+        if self.back is not None:
+            self.back.polite = True
+        self.stop(Stop("P", self.when, 400))
 
     def on_client_eof(self) -> None:
         """The client closed its half before its request was complete."""
@@ -308,7 +319,11 @@ class HttpStream(Stream):
         self.wake()
 
     def on_informational(self, response: Response) -> None:
-        """A 1xx before the final response."""
+        """A 1xx before the final response; the server counts it like a response."""
+        assert self.server is not None
+        counters = self.server.counters
+        counters.req_tot += 1
+        response_steps.count_status(counters, response.status)
         response_steps.inform(self, response)
 
     def on_response(self, response: Response, payload: bytes, trailers: Headers | None) -> None:
@@ -327,10 +342,18 @@ class HttpStream(Stream):
         self.backend.invalid_response = self.backend.capture_error(self.session.source, self.frontend, self.server, data, bad)
         self.stop(Stop("P", "H", bad.status))
 
+    def on_bad_response_body(self) -> None:
+        """The response's body breaks its framing: an invalid response, not an aborted one."""
+        self.server_gone = self.invalid_body = True
+        self.stop(Stop("S", "D"))
+
     def on_response_data(self, data: bytes) -> None:
         """A piece of the response's body."""
         self.bytes_out += len(data)
-        self.server_expire = self.process.clock.now() + (self.tunnel_timeout() if self.tunnel else self.server_timeout())
+        if self.tunnel:
+            self.touch_tunnel()
+        else:
+            self.server_expire = self.process.clock.now() + self.server_timeout()
         if self.forwarding:
             self.front.send_data(data)
             return
@@ -352,7 +375,7 @@ class HttpStream(Stream):
         self.response_complete = True
         self.response_trailers = trailers
         if self.response is not None and self.response.framing is CHUNKED:
-            self.bytes_out += 1  # HAProxy counts the end mark of chunked bodies
+            self.bytes_out += 1 + fields_size(trailers)  # HAProxy counts the end mark of chunked bodies
         self.server_expire = NEVER
 
     def on_server_gone(self, reset: bool) -> None:
@@ -360,6 +383,7 @@ class HttpStream(Stream):
         if self.server_gone:
             return
         self.server_gone = True
+        self.server_reset = reset
         if self.response_complete:
             self.wake()
         elif self.tunnel and not reset:
@@ -378,6 +402,17 @@ class HttpStream(Stream):
             self.client_expire = self.process.clock.now() + self.frontend.timeout_client
         self.front.resume()
         self.wake()
+
+    def touch_tunnel(self) -> None:
+        """Something moved in a tunnel: both sides' patience starts anew, `timeout tunnel` replacing it where it is set."""
+        now, backend = self.process.clock.now(), self.backend
+        assert backend is not None
+        tunnel = self.own_timeouts.get("tunnel", backend.timeout_tunnel)
+        if tunnel != NEVER:
+            self.client_expire = self.server_expire = now + tunnel
+            return
+        self.client_expire = now + (self.frontend.timeout_client_fin if self.response_complete else self.frontend.timeout_client)
+        self.server_expire = now + (backend.timeout_server_fin if self.request_complete else self.server_timeout())
 
     def tunnel_timeout(self) -> float:
         """`timeout tunnel` where it is set, of the backend first; else the server's."""

@@ -42,7 +42,3 @@ class Answer(Exception):
         super().__init__(status)
         self.response, self.body, self.who, self.when, self.tarpit = response, body, who, when, tarpit
         self.status = status if status is not None else response.status if response is not None else -1
-
-
-class Again(Exception):
-    """The request goes to a server once more (`retry-on`)."""

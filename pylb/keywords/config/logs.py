@@ -153,7 +153,7 @@ def capture(proxy: model.Proxy, args: Args) -> None:
             raise Alert("'capture' expects 'cookie' <cookie_name> 'len' <len>.")
         name = args.at(2)
         length = leading_integer(args.at(4))
-        proxy.cookie_capture = (name.removesuffix("*").encode(), name.endswith("*") is False, length)
+        proxy.cookie_capture = (name.removesuffix("=").encode(), name.endswith("="), length)
     elif kind in ("request", "response") and args.at(2) == "header":
         _no_defaults(args, f"capture {kind}")
         if not args.at(3) or args.at(4) != "len" or not args.at(5):
