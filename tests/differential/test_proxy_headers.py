@@ -20,6 +20,7 @@ from pylb.wire.proxy_protocol import AUTHORITY, NOOP, SIGNATURE, write_v2
 pytestmark = needs_haproxy
 
 EXPECT = "tcp-request connection expect-proxy layer4\n http-request set-header x-src %[src]:%[src_port]\n http-request set-header x-dst %[dst]:%[dst_port]"
+TOLD = b"PROXY TCP4 192.0.2.1 198.51.100.2 4711 443\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 A, B = ("192.0.2.1", 4711), ("198.51.100.2", 443)
 
@@ -46,7 +47,7 @@ IN = [
     said("closed-in-the-middle", b"PROXY TCP4 192", 0.05, FIN, answers=0),
 ]
 OUT = [
-    Case("out-" + "-".join(words.replace(",", " ").split()), client=(b"PROXY TCP4 192.0.2.1 198.51.100.2 4711 443\r\n" + GET, Answers(1), CLOSE), front=EXPECT, server=words, origin=(OK,), answers=1)
+    Case("out-" + "-".join(words.replace(",", " ").split()), client=(TOLD, GET, Answers(1), CLOSE), front=EXPECT, server=words, origin=(OK,), answers=1)
     for words in ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c", "send-proxy-v2-ssl", "send-proxy-v2 proxy-v2-options authority,ssl")
 ]
 CASES = [*IN, *OUT]

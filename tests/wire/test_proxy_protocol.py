@@ -36,7 +36,8 @@ def test_headers_are_read_whole_and_in_pieces(data: bytes, source: object, desti
 @pytest.mark.parametrize(
     "data",
     [
-        b"GET / HTTP/1.1\r\n", b"PROXY TCP4 1.2.3.4\r\n", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n",         b"PROXY TCP4 " + b"1" * 100, b"PROXY TCP6 1.2.3.4 5.6.7.8 1 2\r\n", b"PROXZ", SIGNATURE + b"\x11\x11\0\x0c" + bytes(12),
+        b"GET / HTTP/1.1\r\n", b"PROXY TCP4 1.2.3.4\r\n", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n",
+        b"PROXY TCP4 " + b"1" * 100, b"PROXY TCP6 1.2.3.4 5.6.7.8 1 2\r\n", b"PROXZ", SIGNATURE + b"\x11\x11\0\x0c" + bytes(12),
         SIGNATURE + b"\x21\x11\0\x04" + bytes(4), write_v2(A, B, [(AUTHORITY, b"abc")])[:-1].replace(b"\0\x12", b"\0\x11"),
     ],
 )  # fmt: skip

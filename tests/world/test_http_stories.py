@@ -356,7 +356,8 @@ def test_an_upgrade_becomes_a_tunnel(stage: Make) -> None:
 
     async def serve(peer: Peer) -> None:
         await peer.expect(b"\r\n\r\n")
-        await peer.send(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello")
+        accept = b"sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+        await peer.send(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n" + accept + b"\r\nhello")
         while data := await peer.recv():
             await peer.send(data.upper())
         peer.close()
