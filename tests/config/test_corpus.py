@@ -46,7 +46,8 @@ def answers() -> dict[str, tuple[int, str]]:
 def test_verdict_and_words(name: str, verdict: str, status: int, answers: dict[str, tuple[int, str]]) -> None:
     found, text = answers[name]
     if "is not implemented yet" in text:
-        pytest.skip("uses words that are not implemented yet")
+        assert found == 1  # a word of a later round is refused, never ignored
+        return
     assert found == status
     if verdict == "error":
         assert first_alert(text) == first_alert(expected_text(name))
