@@ -42,6 +42,7 @@ class Worker:
         self.process.message = self.message
         self.process.startup_logs = report.startup_logs()
         self.died_of: int | None = None
+        self.leaving = False
         self.commands: list[CliListener] = []  # the stats sockets
         self.link: Link | None = None  # to the master
         self.stops: list[Callable[[], None]] = []  # what was started and wants to be stopped
@@ -58,7 +59,8 @@ class Worker:
 
     def attend(self, link: int) -> None:
         """Belong to a master: answer its commands, end when it does."""
-        self.link = Link(self.process, link, self.loop.stop)
+        self.link = Link(self.process, link, self.leave)
+        self.process.unstoppable_jobs += 1
         self.stops.append(self.link.close)
 
     def run(self) -> None:
@@ -88,7 +90,13 @@ class Worker:
     def stop_now(self, number: int) -> None:
         """Leave at once; the exit status tells which signal it was."""
         self.died_of = number
-        self.loop.stop()
+        self.leave()
+
+    def leave(self) -> None:
+        """End the loop, once: what happens while everything is given back must not end that."""
+        if not self.leaving:
+            self.leaving = True
+            self.loop.stop()
 
     def stop_softly(self) -> None:
         """USR1: no new connections, after the time of `grace`."""
@@ -123,13 +131,13 @@ class Worker:
         """`hard-stop-after`: those that are left have had their time."""
         shutdown.tell_hard_stop(self.process)
         shutdown.kill_streams(self.process)
-        self.loop.call_later(LAST_WORDS, self.loop.stop)
+        self.loop.call_later(LAST_WORDS, self.leave)
 
     def leave_when_idle(self) -> None:
         """End when nothing is served any more, commands included."""
         conversations = sum(len(listener.connections) for listener in self.commands) + (len(self.link.connections) if self.link else 0)
         if not self.process.connections and not conversations:
-            self.loop.stop()
+            self.leave()
         elif conversations:
             self.loop.call_later(CONVERSATION_POLL, self.leave_when_idle)
 
