@@ -336,7 +336,7 @@ INFO: Final[tuple[InfoField, ...]] = (
         "Current number of active jobs on the current worker process (frontend connections, master connections, listeners)", "jobs",
     ),
     InfoField(
-        "Unstoppable Jobs", "MGP", U32, constant(0),
+        "Unstoppable Jobs", "MGP", U32, lambda v: v.process.unstoppable_jobs,
         "Current number of unstoppable jobs on the current worker process (master connections)", "unstoppable_jobs",
     ),
     InfoField("Listeners", "MGP", U32, listeners, "Current number of active listeners on the current worker process", "listeners"),

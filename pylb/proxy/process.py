@@ -47,6 +47,7 @@ class Process:
         self.stopping = False
         self.closers: list[Callable[[], None]] = []  # what was opened and wants to be closed in the end
         self.connections = 0  # client connections open now
+        self.unstoppable_jobs = 0  # the connection to a master
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
         self.streams_seen = 0

@@ -35,7 +35,6 @@ TCP_LOG = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq
 CLF_LOG = (
     '%{+Q}o %{-Q}ci - - [%trg] %r %ST %B "" "" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl'
 )
-DEFAULT_LOG = "Connect from %ci:%cp to %fi:%fp (%f/{mode})"  # without any log option; written when the connection is accepted
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ class ClientH1(H1):
 
     def begin(self, request: Request, rest: bytes) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
+        if self.frontend.log_line is None:
+            self.session.log_connection()
         stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
         stream.corked = True
         if request.framing is NO_BODY:

@@ -81,6 +81,7 @@ class ClientTcp(Tcp):
         transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
         session = self.session
         session.process.sessions.add(self)
+        session.log_connection()
         self.stream = TcpStream(session, self)
         self.deadline = Deadline(session.process.loop, self.stream.on_deadline)
         session.process.loop.call_soon(self.stream.start)
