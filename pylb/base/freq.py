@@ -108,6 +108,17 @@ class Average:
         if value > self.highest:
             self.highest = value
 
+    def add_all(self, values: Sequence[tuple[int, int]], window: int = TIME_SAMPLES) -> None:
+        """Take in many (value, samples) in turn."""
+        total, highest = self.total, self.highest
+        for value, samples in values:
+            if samples > window:
+                total += -total // window
+            total += value
+            if value > highest:
+                highest = value
+        self.total, self.highest = total, highest
+
     def value(self, samples: int, window: int = TIME_SAMPLES) -> int:
         """The average, rounded up."""
         size = max(1, min(samples, window))

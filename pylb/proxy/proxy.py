@@ -71,7 +71,10 @@ class Face:
         self.statistics = settings.statistics
         self.buffers_request = "http-buffer-request" in settings.options
         self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
-        self.has_request_rules = bool(self.http_request or self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names)
+        waits = self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names
+        self.has_request_rules = bool(self.http_request or waits)
+        self.has_only_rules = bool(self.http_request) and not waits
+        self.adds_fields = bool(settings.forwardfor or settings.originalto or settings.unique_id_header)
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto
         self.error_files = settings.error_files

@@ -9,9 +9,13 @@ Invariants: `buffer` holds bytes not yet understood; everything written in one e
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from pylb.wire.body import BodyReader, chunk, last_chunk
 from pylb.wire.headers import Headers
+
+if TYPE_CHECKING:
+    from pylb.proxy.counters import ModuleCounters
 
 HIGH_WATER = 65536  # bytes unsent on one side before the other side is paused
 NO_TRAILERS = Headers()
@@ -20,11 +24,12 @@ NO_TRAILERS = Headers()
 class H1(asyncio.Protocol):
     """What both sides share: the buffers, body framing on the way out, and backpressure."""
 
-    __slots__ = ("blocked", "buffer", "chunked", "out", "paused", "reader", "transport")
+    __slots__ = ("blocked", "buffer", "chunked", "counters", "out", "paused", "reader", "transport")
 
     transport: asyncio.Transport
 
-    def __init__(self) -> None:
+    def __init__(self, counters: ModuleCounters) -> None:
+        self.counters = counters  # of the frontend or backend
         self.buffer = b""
         self.out: list[bytes] = []
         self.reader: BodyReader | None = None
@@ -48,12 +53,10 @@ class H1(asyncio.Protocol):
         if out:
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
-            if not self.transport.is_closing():
-                self.count_out(len(data))
-                self.transport.write(data)
-
-    def count_out(self, size: int) -> None:
-        """Add to the byte counts of this side."""
+            transport = self.transport
+            if not transport.is_closing():
+                self.counters.h1_bytes_out += len(data)
+                transport.write(data)
 
     def pause(self) -> None:
         """Stop reading from the peer."""

@@ -31,7 +31,7 @@ class ClientH1(H1):
     __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "has_served", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        super().__init__(session.frontend.counters)
         self.session = session
         self.frontend = session.frontend
         self.stream: HttpStream | None = None
@@ -57,7 +57,7 @@ class ClientH1(H1):
 
     # -- bytes in
     def data_received(self, data: bytes) -> None:
-        self.frontend.counters.h1_bytes_in += len(data)
+        self.counters.h1_bytes_in += len(data)
         stream = self.stream
         if stream is None:
             self.buffer = self.buffer + data if self.buffer else data
@@ -240,9 +240,6 @@ class ClientH1(H1):
         stream = self.stream
         version = stream.request.version if stream is not None else 11
         self.out.append(outgoing_response_head(response, version, close=close))
-
-    def count_out(self, size: int) -> None:
-        self.frontend.counters.h1_bytes_out += size
 
     def finished(self, keep: bool) -> None:
         """The stream is over: wait for the next request, or close."""

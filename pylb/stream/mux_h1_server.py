@@ -15,6 +15,8 @@ from pylb.wire.message import Framing, Request, Response
 if TYPE_CHECKING:
     from pylb.proxy.server import Server
 
+NO_BODY, LENGTH, CHUNKED, CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE
+
 
 class ServerH1(H1):
     """The server's side: one connection to a server, with a stream or idle in the pool."""
@@ -22,7 +24,7 @@ class ServerH1(H1):
     __slots__ = ("closing", "established", "limits", "process", "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade")
 
     def __init__(self, stream: HttpStream, server: Server) -> None:
-        super().__init__()
+        super().__init__(server.backend.counters)
         self.server = server
         self.process = stream.process
         self.source_session = stream.session.session
@@ -49,11 +51,12 @@ class ServerH1(H1):
 
     def count_stream(self) -> None:
         """One more stream has this connection."""
-        counters = self.server.backend.counters
+        server, counters = self.server, self.counters
         counters.h1_open_streams += 1
         counters.h1_total_streams += 1
-        self.server.counters.used_conn_cur += 1
-        self.server.pool.note_use()
+        server.counters.used_conn_cur = used = server.counters.used_conn_cur + 1
+        if used > server.pool.highest_used:
+            server.pool.note_use()
 
     # -- verbs of the stream
     def attach(self, stream: HttpStream) -> None:
@@ -66,22 +69,21 @@ class ServerH1(H1):
         self.requests += 1
         self.request_method = request.method
         self.upgrade = request.upgrade
-        self.chunked = request.framing is Framing.CHUNKED
+        self.chunked = request.framing is CHUNKED
         self.out.append(outgoing_request_head(request, close=close))
-
-    def count_out(self, size: int) -> None:
-        self.server.backend.counters.h1_bytes_out += size
 
     def detach(self, keep: bool) -> None:
         """The stream is over: back to the pool if the connection can serve another one, else close it."""
-        self.flush()
+        if self.out:
+            self.flush()
         self.stream = None
         self.chunked = False
-        self.server.backend.counters.h1_open_streams -= 1
+        self.counters.h1_open_streams -= 1
         if self.transport.is_closing():
             pass
         elif keep and self.reusable and not self.buffer and self.reader is None:
-            self.resume()
+            if self.paused:
+                self.resume()
             pool = self.server.pool
             pool.put(self)
             if pool.mode == "never":
@@ -113,7 +115,7 @@ class ServerH1(H1):
 
     # -- bytes in
     def data_received(self, data: bytes) -> None:
-        self.server.backend.counters.h1_bytes_in += len(data)
+        self.counters.h1_bytes_in += len(data)
         stream = self.stream
         if stream is None:
             self.server.pool.remove(self)
@@ -153,11 +155,13 @@ class ServerH1(H1):
             return
 
     def take_response(self, stream: HttpStream, response: Response, rest: bytes) -> None:
-        if not response.keep_alive or response.framing is Framing.CLOSE:
+        if not response.keep_alive or response.framing is CLOSE:
             self.reusable = False
         payload, finished, left = b"", True, rest
         trailers = NO_TRAILERS
-        if response.framing is not Framing.NONE:
+        if response.framing is LENGTH and len(rest) == response.length:
+            payload, left = rest, b""  # all of it, as with most small answers
+        elif response.framing is not NO_BODY:
             reader = reader_for(response, self.limits)
             try:
                 payload, finished, left = reader.feed(rest) if rest else (b"", False, b"")

@@ -17,10 +17,10 @@ from pylb.wire.message import Framing
 
 if TYPE_CHECKING:
     from pylb.config.model import ForwardFor
-    from pylb.proxy.proxy import Backend, Face
+    from pylb.proxy.proxy import Backend, Face, Frontend
     from pylb.stream.stream import HttpStream
 
-TUNNEL = Framing.TUNNEL
+LENGTH, TUNNEL = Framing.LENGTH, Framing.TUNNEL
 
 
 async def frontend_rules(stream: HttpStream) -> None:
@@ -30,7 +30,13 @@ async def frontend_rules(stream: HttpStream) -> None:
         await tcp_content_rules(stream, frontend)
     stream.count_request()
     look(stream)
-    await face_rules(stream, frontend)
+    if frontend.has_only_rules:  # `face_rules`, without its coroutine
+        result = rules.run_now(stream, frontend.http_request)
+        if result is None:
+            return
+        await after_rules(stream, frontend, result)
+    else:
+        await face_rules(stream, frontend)
 
 
 def look(stream: HttpStream) -> None:
@@ -53,17 +59,21 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
     if face.buffers_request and not stream.request_complete:
         await buffer_body(stream, face)
     if face.http_request:
-        result = rules.run_now(stream, face.http_request)
-        if isinstance(result, rules.Pending):
-            result = await rules.finish_rules(stream, face.http_request, result, "R")
-        if result is Verdict.CLOSE:
-            raise Stop("P", "R", 0)
+        await after_rules(stream, face, rules.run_now(stream, face.http_request))
     if face.restricts_names:
         scruples.restrict_names(stream, face.restricts_names)
     if face.statistics is not None:
         await statistics(stream, face)
     if face.redirects:
         await rules.run_rules(stream, face.redirects)
+
+
+async def after_rules(stream: HttpStream, face: Face, result: Verdict | rules.Pending | None) -> None:
+    """What `http-request` rules came to at once; it may be that they have to wait."""
+    if isinstance(result, rules.Pending):
+        result = await rules.finish_rules(stream, face.http_request, result, "R")
+    if result is Verdict.CLOSE:
+        raise Stop("P", "R", 0)
 
 
 async def buffer_body(stream: HttpStream, face: Face) -> None:
@@ -160,20 +170,26 @@ def prepare(stream: HttpStream) -> None:
     """The last changes to the request: forwardfor, originalto, unique id, and how both connections go on."""
     frontend, backend, request = stream.frontend, stream.backend, stream.request
     assert backend is not None
-    if frontend.has_request_rules or backend.has_request_rules:
+    if request.framing is LENGTH and (frontend.has_request_rules or backend.has_request_rules):
         settle_framing(request)
     stream.time_request = int((stream.now - stream.idle_from) * 1000)
+    if frontend.adds_fields or backend.adds_fields:
+        add_fields(stream, frontend, backend)
+    stream.keep_client = request.keep_alive and not frontend.closes_clients
+    keeps = frontend.connection_modes[backend.settings.connection_mode] == "http-keep-alive"
+    stream.keep_server = keeps and request.framing is not TUNNEL
+
+
+def add_fields(stream: HttpStream, frontend: Frontend, backend: Backend) -> None:
+    """Header fields that options ask for."""
     if frontend.unique_id_header is not None and frontend.unique_id_format is not None:
-        request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
+        stream.request.headers.add(frontend.unique_id_header, stream.make_unique_id().encode("latin-1"))
     forward = backend.forwardfor or frontend.forwardfor
     if forward is not None:
         add_address(stream, forward, frontend.forwardfor, stream.session.source[0])
     original = backend.originalto or frontend.originalto
     if original is not None:
         add_address(stream, original, frontend.originalto, stream.session.destination[0])
-    stream.keep_client = request.keep_alive and not frontend.closes_clients
-    keeps = frontend.connection_modes[backend.settings.connection_mode] == "http-keep-alive"
-    stream.keep_server = keeps and request.framing is not TUNNEL
 
 
 def add_address(stream: HttpStream, chosen: ForwardFor, of_frontend: ForwardFor | None, host: str) -> None:

@@ -50,7 +50,7 @@ class HttpStream(Stream):
     response_variables: dict[str, Any] | None = None
 
     def __init__(self, session: Session, front: ClientH1, request: Request, idle_from: float, began: float) -> None:
-        super().__init__(session, front, idle_from, began)
+        Stream.__init__(self, session, front, idle_from, began)  # `super()` costs a fifth of the whole
         self.request = request
         self.request_line: bytes | None = None
         self.response: Response | None = None

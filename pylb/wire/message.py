@@ -76,6 +76,8 @@ class Request:
 
     def line(self) -> bytes:
         """The start line, as logs and error captures show it."""
+        if self.version == 11:
+            return b"%s %s HTTP/1.1" % (self.method, self.target)
         return b"%s %s HTTP/%d.%d" % (self.method, self.target, *divmod(self.version, 10))
 
     def copy(self) -> Request:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pylb.base.order import Entry, Ordered
+from pylb.base.order import Ordered
 from pylb.proxy.balance.base import ALL_FULL, WEIGHT_LIMIT, Balancer, Full, balancer
 
 if TYPE_CHECKING:
@@ -46,20 +46,20 @@ class LeastConnections(Balancer):
 
     def taken(self, server: Server) -> None:
         self.served += 1
-        if server.rank is not None:
-            self.move(server, server.rank)
+        rank = server.rank
+        if rank is not None:  # an unchanged load keeps its rank
+            key = (server.served + len(server.queue.places.entries) + 1) * WEIGHT_LIMIT // server.eweight
+            if rank[0] != key:
+                server.rank = self.groups[server.backup].move(rank, key)
 
     def dropped(self, server: Server) -> None:
         self.served -= 1
-        if server.rank is not None:
-            self.move(server, server.rank)
-
-    def move(self, server: Server, rank: Entry) -> None:
-        """Put the server where its load belongs; an unchanged load keeps its rank."""
-        inflight = server.served + len(server.queue.places.entries)
-        key = (inflight + 1) * WEIGHT_LIMIT // server.eweight if inflight else 0
-        if rank[0] != key:
-            server.rank = self.groups[server.backup].move(rank, key)
+        rank = server.rank
+        if rank is not None:
+            inflight = server.served + len(server.queue.places.entries)
+            key = (inflight + 1) * WEIGHT_LIMIT // server.eweight if inflight else 0
+            if rank[0] != key:
+                server.rank = self.groups[server.backup].move(rank, key)
 
     def changed(self, server: Server) -> None:
         super().changed(server)
