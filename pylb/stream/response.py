@@ -245,6 +245,8 @@ async def answer_with(stream: HttpStream, response: Response | None, body: bytes
 async def hold(stream: HttpStream) -> None:
     """`tarpit`: keep the client waiting; it may only give up."""
     seconds = (stream.backend or stream.frontend).timeout_tarpit
+    if seconds == NEVER:  # neither `timeout tarpit` nor `timeout connect`: HAProxy does not wait then
+        seconds = 0.0
     ends_at = stream.process.clock.now() + seconds
     handle = stream.process.loop.call_later(seconds, stream.wake)
     stream.client_expire = NEVER

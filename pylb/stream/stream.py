@@ -131,6 +131,8 @@ class HttpStream(Stream):
             else:
                 response_steps.head_received(self)
         except Stop as stop:
+            if stop.who == "s" and self.back is not None and self.back.blocked:
+                raise Stop("s", "D", 0) from None  # it was not its answer that was late: the server does not take the request
             if not self.uploading or not response_steps.may_go_again(self, stop):
                 raise
             await replay.again(self)

@@ -1,0 +1,185 @@
+"""Slow and stubborn peers: memory stays bounded, and timeouts end what does not move, with HAProxy's letters."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+import pytest
+from fuzz_stories import LIMIT, held_bytes
+
+from pylb.base.net import Endpoint
+from pylb.lab.peer import Peer
+from pylb.lab.pipe import Link
+from pylb.lab.stage import Stage
+
+Make = Callable[..., Stage]
+
+FRONT = Endpoint.tcp("10.0.0.1", 80)
+BACK = Endpoint.tcp("10.0.0.2", 80)
+PEERS = int(os.environ.get("PYLB_SLOW_PEERS", "60"))
+SIZE = 1 << 20
+POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n"
+
+CONFIG = """
+global
+    log 10.9.9.9:514 local0
+    maxconn 10000
+defaults
+    mode {mode}
+    log global
+    option {mode}log
+    timeout client 2s
+    timeout server 3s
+    timeout connect 1s
+    retries 1
+frontend fe
+    bind 10.0.0.1:80
+    default_backend be
+backend be
+    server s1 10.0.0.2:80
+"""
+
+
+def letters(stage: Stage, mode: str) -> list[str]:
+    """Termination letters of each log line."""
+    lines = [line.split(" ") for _, line in stage.logs if "] " in line]
+    return [words[9][:4] if mode == "http" else words[6] for words in lines]
+
+
+async def highest(stage: Stage, until: asyncio.Event, found: dict[str, int]) -> None:
+    """Sample what is held, for each kind of place."""
+    while not until.is_set():
+        for where, size in held_bytes(stage):
+            found[where] = max(found.get(where, 0), size)
+        await asyncio.sleep(0.02)
+
+
+async def send_for_ever(peer: Peer) -> None:
+    while True:
+        await peer.send(b"x" * 16384)
+
+
+
+@pytest.mark.parametrize(
+    "mode, direction, wanted, seconds",
+    [("http", "down", "cD--", 2), ("http", "up", "sD--", 3), ("http", "answered", "sD--", 3), ("tcp", "down", "cD", 2), ("tcp", "up", "sD", 3)],
+)
+def test_who_does_not_read_is_left(stage: Make, mode: str, direction: str, wanted: str, seconds: int) -> None:
+    """The letters and times were taken from HAProxy 2.6.12."""
+    scene = stage(CONFIG.format(mode=mode), Link(window=20000))
+    found: dict[str, int] = {}
+
+    async def serve(peer: Peer) -> None:
+        if direction != "down":
+            if direction == "answered":
+                await peer.expect(b"\r\n\r\n")
+                await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc")
+            peer.stop_reading()
+            await asyncio.sleep(60)
+            return
+        if mode == "http":
+            await peer.expect(b"\r\n\r\n")
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")
+        await send_for_ever(peer)
+
+    scene.origin(BACK, serve)
+
+    async def story(scene: Stage) -> tuple[float, int]:
+        client = await scene.world.client(FRONT)
+        over = asyncio.Event()
+        watcher = scene.world.create_task(highest(scene, over, found))
+        talk = scene.world.create_task(talking(client))
+        began = scene.world.time()
+        while not scene.logs:
+            await asyncio.sleep(0.01)
+        took = scene.world.time() - began
+        await asyncio.sleep(20)
+        connections = scene.process.connections
+        over.set()
+        talk.cancel()
+        client.reset()
+        await asyncio.sleep(60)
+        await watcher
+        return took, connections
+
+    async def talking(client: Peer) -> None:
+        try:
+            if direction == "down":
+                client.stop_reading()
+                await client.send(POST.replace(b"1000000000", b"0"))
+            else:
+                if mode == "http":
+                    await client.send(POST)
+                await send_for_ever(client)
+        except (ConnectionError, TimeoutError):
+            pass
+
+    took, connections = scene.run(story)
+    assert letters(scene, mode) == [wanted]
+    assert seconds <= took < seconds + 0.3
+    assert connections == 0
+    assert max(found.values()) < LIMIT, found
+    assert not scene.messages
+
+
+@pytest.mark.parametrize("slow", ["client", "server"])
+@pytest.mark.parametrize("direction", ["down", "up"])
+def test_many_slow_peers_move_everything_in_bounded_memory(stage: Make, slow: str, direction: str) -> None:
+    scene = stage(CONFIG.format(mode="http"), Link(window=30000))
+    found: dict[str, int] = {}
+    done: list[int] = []
+    body = b"z" * SIZE
+
+    async def slowly(peer: Peer, size: int) -> None:
+        got = 0
+        while got < size:
+            peer.stop_reading()
+            await asyncio.sleep(0.05)
+            peer.start_reading()
+            got += len(await peer.recv())
+
+    async def trickle(peer: Peer, data: bytes) -> None:
+        for start in range(0, len(data), 20000):
+            await peer.send(data[start : start + 20000])
+            await asyncio.sleep(0.05)
+
+    async def serve(peer: Peer) -> None:
+        await peer.expect(b"\r\n\r\n")
+        if direction == "up":
+            await (slowly(peer, SIZE) if slow == "server" else peer.exactly(SIZE))
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        else:
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % SIZE)
+            await (trickle(peer, body) if slow == "server" else peer.send(body))
+        await peer.gone()
+
+    scene.origin(BACK, serve)
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(number * 0.003)
+        client = await scene.world.client(FRONT)
+        if direction == "up":
+            await client.send(POST.replace(b"1000000000", b"%d" % SIZE))
+            await (trickle(client, body) if slow == "client" else client.send(body))
+            await client.expect(b"\r\n\r\n")
+        else:
+            await client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            await client.expect(b"\r\n\r\n")
+            await (slowly(client, SIZE) if slow == "client" else client.exactly(SIZE))
+        done.append(number)
+        client.close()
+
+    async def story(scene: Stage) -> None:
+        over = asyncio.Event()
+        watcher = scene.world.create_task(highest(scene, over, found))
+        await asyncio.gather(*(one(number) for number in range(PEERS)))
+        over.set()
+        await watcher
+        await asyncio.sleep(30)
+
+    scene.run(story)
+    assert len(done) == PEERS
+    assert letters(scene, "http") == ["----"] * PEERS
+    assert max(found.values()) < LIMIT, found
