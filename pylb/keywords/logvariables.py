@@ -461,16 +461,16 @@ def http_query(stream: Any) -> str:
 
 @variable("CC", text=True, missing=True, http=True)
 def request_cookie(stream: Any) -> str | None:
-    """The captured request cookie."""
+    """The captured request cookie, as it came."""
     cookie: bytes | None = getattr(stream, "cookie_captured_request", None)
-    return log_header(cookie.decode("latin-1")) if cookie else None
+    return cookie.decode("latin-1") if cookie else None
 
 
 @variable("CS", text=True, missing=True, http=True)
 def response_cookie(stream: Any) -> str | None:
-    """The captured response cookie."""
+    """The captured response cookie, as it came."""
     cookie: bytes | None = getattr(stream, "cookie_captured_response", None)
-    return log_header(cookie.decode("latin-1")) if cookie else None
+    return cookie.decode("latin-1") if cookie else None
 
 
 def _captured(slots: int, values: list[bytes | None] | None) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Listener:
     """A `bind` line at run time. `listening` is None until the socket exists."""
 
-    __slots__ = ("bind", "counters", "frontend", "id", "listening", "maxconn", "name", "number", "paused_by_hand", "tls", "waiting")
+    __slots__ = ("bind", "counters", "frontend", "id", "listening", "maxconn", "name", "number", "paused_by_hand", "rests_until", "tls", "waiting")
 
     def __init__(self, frontend: Frontend, bind: model.Bind, number: int) -> None:
         self.frontend, self.bind, self.number = frontend, bind, number
@@ -31,6 +31,7 @@ class Listener:
         self.tls: object | None = None  # wire.tls.TlsContext
         self.paused_by_hand = False  # `disable frontend`, SIGTTOU
         self.waiting = False
+        self.rests_until = -1.0  # when a limit of a rate lets it accept again
 
     def __repr__(self) -> str:
         return f"Listener({self.frontend.name}/{self.name} {self.counters.scur})"
@@ -40,6 +41,9 @@ class Listener:
         process, frontend, counters = self.frontend.process, self.frontend, self.counters
         now = process.clock.now()
         process.opened(now)
+        rate = process.config.global_.maxconnrate
+        if rate and not process.counters.conn_rate.remaining(now, rate):
+            self.rest(now, process.counters.conn_rate.wait(now, rate))
         counters.scur += 1
         if counters.scur > counters.smax:
             counters.smax = counters.scur
@@ -59,6 +63,32 @@ class Listener:
             if listener.waiting:
                 listener.resume_if_allowed()
         frontend.process.closed()
+
+    def limit_sessions(self, now: float) -> None:
+        """A session has begun here: `rate-limit sessions` and `maxsessrate` may have to slow down what follows."""
+        frontend, process = self.frontend, self.frontend.process
+        rate = frontend.rate_limit_sessions
+        if rate and not frontend.counters.rate.remaining(now, rate):
+            seconds = frontend.counters.rate.wait(now, rate)
+            for listener in frontend.listeners:
+                listener.rest(now, seconds)
+        rate = process.config.global_.maxsessrate
+        if rate and not process.counters.sess_rate.remaining(now, rate):
+            self.rest(now, process.counters.sess_rate.wait(now, rate))
+
+    def limit_handshakes(self, now: float) -> None:
+        """A TLS handshake begins here: `maxsslrate` may have to slow down what follows."""
+        process = self.frontend.process
+        rate = process.config.global_.maxsslrate
+        if rate and not process.counters.ssl_rate.remaining(now, rate):
+            self.rest(now, process.counters.ssl_rate.wait(now, rate))
+
+    def rest(self, now: float, seconds: float) -> None:
+        """A rate is at its limit: leave new connections in the kernel's queue for a while."""
+        if now + seconds > self.rests_until:
+            self.rests_until = now + seconds
+            self.pause()
+            self.frontend.process.loop.call_later(seconds + 0.001, self.resume_if_allowed)
 
     def pause(self) -> None:
         """A limit is reached: leave new connections in the kernel's queue."""
@@ -85,6 +115,7 @@ class Listener:
             (frontend.maxconn and frontend.counters.scur >= frontend.maxconn)
             or (self.maxconn and self.counters.scur >= self.maxconn)
             or process.connections >= process.maxconn > 0
+            or process.clock.now() < self.rests_until
         )
         if self.waiting and not full:
             self.waiting = False

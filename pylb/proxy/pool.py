@@ -98,6 +98,10 @@ class Pool:
             self.idle[connection] = None
             counters.idle_conn_cur += 1
 
+    def put_private(self, connection: Any) -> None:
+        """A connection whose peer knows who speaks on it (NTLM) is kept for its session."""
+        self.private.setdefault(connection.source_session, []).append(connection)
+
     def has_use_for(self, connection: Any) -> bool:
         """Is one more worth keeping? Yes while none of its kind lies here, else up to what the load was seen to need at once."""
         if self.mode == "never":

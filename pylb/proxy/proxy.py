@@ -195,6 +195,8 @@ class Backend(Face):
         self.replays = events - {"conn-failure", "all-retryable-errors"}
         self.full_connections = settings.full_connections
         self.http_reuse = settings.http_reuse
+        self.prefers_last_server = "prefer-last-server" in settings.options
+        self.longest_queue: int = settings.extra.get("max-keep-alive-queue", -1)
         timeouts = settings.timeouts
         self.timeout_server = seconds(timeouts.server)
         self.timeout_server_fin = seconds(timeouts.server_fin, self.timeout_server)

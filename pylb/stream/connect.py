@@ -25,7 +25,7 @@ PAUSE = 1.0  # seconds between two attempts on one server that refused
 def assign_at_once(stream: Any) -> bool:
     """Give the stream a server and a slot when that needs no waiting, as nearly always."""
     backend: Backend = stream.backend
-    if backend.server_rules:
+    if backend.server_rules or stream.session.private_pools:
         return False
     server = backend.balancer.pick(stream, stream.avoid)
     if server is None or server is ALL_FULL or (server.maxconn and server.full()):
@@ -41,7 +41,7 @@ async def assign(stream: Any) -> None:
     backend: Backend = stream.backend
     if stream.server is not None and stream.server_slot:
         return
-    wanted = wanted_server(stream)
+    wanted = wanted_server(stream) or kept_server(stream)
     server = wanted or backend.balancer.pick(stream, stream.avoid)
     if server is None:
         backend.counters.econ += 1
@@ -63,6 +63,21 @@ def wanted_server(stream: Any) -> Server | None:
             name = rule.target if isinstance(rule.target, str) else rule.target(stream)
             server: Server | None = stream.backend.servers_by_name.get(name)
             return server if server is not None and server.is_usable() else None
+    return None
+
+
+def kept_server(stream: Any) -> Server | None:
+    """The server to which the session still has a connection of its own, if it shall stay there (`option prefer-last-server`, 401, 407)."""
+    backend: Backend = stream.backend
+    session = stream.session.session
+    if not session.private_pools or not (session.authenticating or backend.prefers_last_server):
+        return None
+    for pool in session.private_pools:
+        server: Server = pool.server
+        if server.backend is backend and session in pool.private and server.is_usable():
+            limit = backend.longest_queue
+            if session.authenticating or limit < 0 or not server.full() or len(server.queue) + 1 < limit:
+                return server
     return None
 
 

@@ -21,7 +21,7 @@ NO_BODY, LENGTH, CHUNKED, CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED,
 class ServerH1(H1):
     """The server's side: one connection to a server, with a stream or idle in the pool."""
 
-    __slots__ = ("closing", "established", "limits", "process", "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade")
+    __slots__ = ("closing", "established", "limits", "private", "polite", "process", "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade")
 
     def __init__(self, stream: HttpStream, server: Server) -> None:
         super().__init__(server.backend.counters)
@@ -32,7 +32,9 @@ class ServerH1(H1):
         self.limits = stream.backend_limits()
         self.requests = 0
         self.reusable = True
+        self.private = False  # its server knows who speaks on it
         self.closing = False
+        self.polite = False  # is left with FIN, not RST: a body broke its framing
         self.request_method = b"GET"
         self.upgrade: bytes | None = None
         self.established = False
@@ -85,8 +87,11 @@ class ServerH1(H1):
             if self.paused:
                 self.resume()
             pool = self.server.pool
-            pool.put(self)
-            if pool.mode == "never":
+            if self.private:
+                pool.put_private(self)
+            else:
+                pool.put(self)
+            if self.private or pool.mode == "never":
                 self.source_session.private_pools.add(pool)
         else:
             self.kill()
@@ -96,7 +101,10 @@ class ServerH1(H1):
         """Close with RST, as HAProxy does when it leaves a server first (no TIME_WAIT on our side)."""
         if not self.transport.is_closing():
             self.closing = True
-            self.process.net.abort_with_reset(self.transport)
+            if self.polite:
+                self.transport.close()
+            else:
+                self.process.net.abort_with_reset(self.transport)
 
     def close(self) -> None:
         """What the pool calls to be rid of an idle connection."""
@@ -165,10 +173,9 @@ class ServerH1(H1):
             reader = reader_for(response, self.limits)
             try:
                 payload, finished, left = reader.feed(rest) if rest else (b"", False, b"")
-            except BadMessage:
+            except BadMessage as bad:
                 self.reusable = False
-                stream.on_response(response, b"", None)
-                stream.on_server_gone(reset=False)
+                stream.on_bad_response(bad, rest)
                 return
             if finished:
                 trailers = reader.trailers
@@ -184,8 +191,9 @@ class ServerH1(H1):
             payload, finished, rest = self.reader.feed(data)
         except BadMessage:
             self.reusable = False
+            self.polite = True
             self.reader = None
-            stream.on_server_gone(reset=False)
+            stream.on_bad_response_body()
             return
         if payload:
             stream.on_response_data(payload)
@@ -203,9 +211,10 @@ class ServerH1(H1):
             self.server.pool.remove(self)
             return False
         stream.corked = True
-        self.at_eof(stream, reset=False)
+        if not stream.response_complete or stream.tunnel or stream.request_complete:
+            self.at_eof(stream, reset=False)
         stream.uncork()
-        return False
+        return stream.response_complete and not stream.request_complete and not stream.tunnel  # the upload goes on
 
     def at_eof(self, stream: HttpStream, reset: bool) -> None:
         """No more bytes from the server: the end of an until-close body, or the loss of the response."""

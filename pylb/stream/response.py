@@ -51,8 +51,18 @@ def head_received(stream: HttpStream) -> None:
         counters.hrsp_2xx += 1
     else:
         count_status(counters, status)
+    if status in (401, 407):
+        note_challenge(stream, response)
     if server.settings.observe != "none":
         server.observed(response.status)
+
+
+def note_challenge(stream: HttpStream, response: Response) -> None:
+    """The client is asked who it is: it stays with the server; schemes that authenticate connections have theirs for themselves."""
+    stream.session.session.authenticating = True
+    name = b"www-authenticate" if response.status == 401 else b"proxy-authenticate"
+    if any(value[:9].lower() == b"negotiate" or value[:4].lower() == b"ntlm" for value in response.headers.get_all(name)):
+        stream.back.private = True
 
 
 async def content_rules(stream: HttpStream) -> None:

@@ -79,5 +79,5 @@ def redirect(stream: HttpStream, server: Server) -> None:
     path = target if target.startswith(b"/") else b"/" + target.partition(b"://")[2].partition(b"/")[2]
     location = (server.settings.redir or "").encode("latin-1", "replace") + path
     response, body = local.make(302, [(b"location", location)], first=[(b"cache-control", b"no-cache")])
-    stream.keep_client = False
+    response.reason, response.keep_alive = b"Found", False
     raise Answer(response, body, who="L", when="C", status=302)

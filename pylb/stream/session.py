@@ -38,6 +38,7 @@ class Session:
         "handshake_ms",  # TLS and PROXY protocol; 0 when there is none
         "hello",  # TLS: the parsed ClientHello
         "listener",
+        "authenticating",  # a server asked who it is: its requests go to that server as long as they can
         "private_pools",  # where connections wait that only this session may use
         "process",
         "proxy_header",  # what a PROXY protocol header said
@@ -68,6 +69,7 @@ class Session:
         self.handshake_ms = 0
         self.requests = 0
         self.private_pools: set[Any] = set()
+        self.authenticating = False
         self.expects_proxy = False
         self.proxy_header: ProxyHeader | None = None
         self.tls: Any = None
@@ -85,6 +87,7 @@ class Session:
         self.frontend.counters.open_session(now)
         self.listener.counters.stot += 1
         self.process.counters.sess_rate.tick(now)
+        self.listener.limit_sessions(now)
 
     def end(self) -> None:
         """The connection is gone. Safe to call twice."""
