@@ -200,9 +200,8 @@ class TrafficCounters(ModuleCounters):
     eint: int = 0
 
     def session_started(self, now: float) -> None:
-        """A stream was given to this object: total, rate, and when."""
+        """A stream was given to this object: total and rate."""
         self.stot += 1
-        self.lastsess = now
         rate = self.rate
         if now - rate.since >= PERIOD:
             rate.tick(now)

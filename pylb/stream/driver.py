@@ -231,6 +231,13 @@ class Stream:
         """Add one to the counter on every object of this stream that has it."""
         self.frontend.count(self.session.listener, self.backend, self.server, name)
 
+    def announce(self) -> None:
+        """The line of a proxy without a log format, when the stream begins (configuration.txt 8.2.1)."""
+        frontend, session = self.frontend, self.session
+        if frontend.send_log is not None:
+            source, destination = (f"{host}:{port}" if host else "unix:1" for host, port in (session.source, session.destination))
+            frontend.send_log(6, f"Connect from {source} to {destination} ({frontend.name}/{'HTTP' if frontend.is_http else 'TCP'})")
+
     def log(self) -> None:
         """One line, unless options say otherwise (configuration.txt 8.3)."""
         frontend = self.frontend

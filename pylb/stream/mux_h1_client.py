@@ -14,7 +14,7 @@ from pylb.base.timers import NEVER, Deadline
 from pylb.stream import linger
 from pylb.stream.mux_h1 import H1, HIGH_WATER
 from pylb.stream.stream import HttpStream
-from pylb.wire.body import CloseReader, reader_for
+from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import Limits, outgoing_response_head, read_request
 from pylb.wire.message import Framing, Request, Response
 from pylb.wire.replies import raw_error_reply
@@ -79,6 +79,9 @@ class ClientH1(H1):
         while self.buffer and self.stream is None and not self.gone and not self.transport.is_closing():
             if not self.waits_for_head:
                 self.waits_for_head = True
+                counters = self.frontend.counters  # a message has begun; `finished` and `answer_and_close` end it
+                counters.h1_open_streams += 1
+                counters.h1_total_streams += 1
                 self.session.requests += 1
                 self.request_began = self.frontend.process.clock.now()
             data, self.buffer = self.buffer, b""
@@ -109,6 +112,8 @@ class ClientH1(H1):
 
     def begin(self, request: Request, rest: bytes) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
+        if rest and request.framing is CHUNKED and not self.well_begun(rest):
+            return
         if self.frontend.log_line is None:
             self.session.log_connection()
         stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
@@ -121,6 +126,16 @@ class ClientH1(H1):
             self.read_body(stream, rest)  # rules see what came with the head
         stream.start()
         stream.uncork()
+
+    def well_begun(self, data: bytes) -> bool:
+        """Is what came of a chunked body with the head right? Otherwise the request is as bad as if its head were."""
+        try:
+            ChunkedReader(limits=self.limits).feed(data)
+        except BadMessage as bad:
+            self.buffer, self.waits_for_head = data, True
+            self.refuse(bad)
+            return False
+        return True
 
     def read_body(self, stream: HttpStream, data: bytes) -> None:
         """Body bytes to the stream; what follows the body stays in the buffer."""
@@ -155,7 +170,10 @@ class ClientH1(H1):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
         self.deadline.close()
-        self.frontend.counters.h1_open_connections -= 1
+        counters = self.frontend.counters
+        counters.h1_open_connections -= 1
+        if self.waits_for_head:
+            counters.h1_open_streams -= 1
         self.session.process.sessions.discard(self)
         stream = self.stream
         if stream is not None:
@@ -179,14 +197,17 @@ class ClientH1(H1):
         counters.req_tot += 1
         counters.req_rate.tick(self.session.process.clock.now())
 
-    def answer_and_close(self, status: int, who: str, when: str) -> None:
+    def answer_and_close(self, status: int, who: str, when: str, quiet: bool = False) -> None:
         """An error answer to bytes that never became a request, its log line, and the end of the connection."""
-        self.waits_for_head = False
         counters = self.frontend.counters
+        if self.waits_for_head:
+            self.waits_for_head = False
+            counters.h1_open_streams -= 1
         counters.hrsp_4xx += 1
         if self.frontend.error_files.get(status) != b"":  # an empty page silences; others are for whole requests
             self.out.append(raw_error_reply(status))
-        self.log_without_stream(who, when, status)
+        if not quiet:
+            self.log_without_stream(who, when, status)
         self.buffer = b""
         self.flush()
         self.leave()
@@ -197,11 +218,8 @@ class ClientH1(H1):
     def end_of_requests(self) -> None:
         """The client will send nothing more and no request is being served."""
         if self.waits_for_head or not self.session.requests:
-            if not self.buffer and not self.frontend.logs_null:
-                self.transport.close()
-                return
             self.count_bad_request()
-            self.answer_and_close(400, "C", "R")
+            self.answer_and_close(400, "C", "R", quiet=not self.buffer and not self.frontend.logs_null)
         else:
             self.leave()
 
@@ -237,6 +255,7 @@ class ClientH1(H1):
         if response.status == 204:
             response = response.copy()
             response.headers.remove(b"content-length")
+            response.headers.remove(b"transfer-encoding")
         stream = self.stream
         version = stream.request.version if stream is not None else 11
         self.out.append(outgoing_response_head(response, version, close=close))
@@ -245,6 +264,7 @@ class ClientH1(H1):
         """The stream is over: wait for the next request, or close."""
         self.stream = None
         self.chunked = False
+        self.frontend.counters.h1_open_streams -= 1
         if self.reader is not None:
             keep = False
             self.reader = None

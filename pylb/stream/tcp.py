@@ -37,6 +37,8 @@ class TcpStream(Stream):
     async def run(self) -> None:
         """Rules, backend, rules, server, then bytes both ways until both sides have ended."""
         try:
+            if self.frontend.announces:
+                self.announce()
             self.client_expire = self.process.clock.now() + self.frontend.timeout_client
             if self.frontend.tcp_request_content:
                 await self.content_rules(self.frontend)
@@ -117,8 +119,9 @@ class TcpStream(Stream):
         """TCP connections are never reused."""
         return False
 
-    def touch(self) -> None:
-        """Something moved: both sides' patience starts anew (`timeout tunnel` replaces both once a server is there)."""
+    def touch(self, of_client: bool = True, of_server: bool = True) -> None:
+        """Something moved: both sides' patience starts anew, or only that of the side that moved it under `option independent-streams`
+        (`timeout tunnel` replaces both once a server is there)."""
         now = self.process.clock.now()
         backend, frontend = self.backend, self.frontend
         if not self.uploading or backend is None:
@@ -128,15 +131,15 @@ class TcpStream(Stream):
         client = frontend.timeout_client_fin if self.response_complete else frontend.timeout_client
         server = backend.timeout_server_fin if self.request_complete else backend.timeout_server
         client_stuck, server_stuck = self.front.blocked, self.back.blocked  # who does not read is waited for, not the other one
-        if not client_stuck:
+        if of_client and not client_stuck:
             self.client_expire = NEVER if server_stuck else now + (tunnel if tunnel != NEVER else client)
-        if not server_stuck:
+        if of_server and not server_stuck:
             self.server_expire = NEVER if client_stuck else now + (tunnel if tunnel != NEVER else server)
 
     # -- events
     def on_request_data(self, data: bytes) -> None:
         self.bytes_in += len(data)
-        self.touch()
+        self.touch(of_server=self.backend is None or not self.backend.independent_streams)
         if self.uploading:
             self.back.send_data(data)
             return
@@ -171,7 +174,7 @@ class TcpStream(Stream):
 
     def on_response_data(self, data: bytes) -> None:
         self.bytes_out += len(data)
-        self.touch()
+        self.touch(of_client=not self.frontend.independent_streams)
         if self.holding:
             self.inbox_response = [*self.inbox_response, data]
             self.wake()

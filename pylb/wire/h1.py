@@ -163,9 +163,6 @@ def _read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: b
     status = int(code)
     if status == 304 or status == 204 or request_method == b"HEAD":
         framing = Framing.NONE
-        if status == 204:
-            headers.remove(b"content-length")
-            headers.remove(b"transfer-encoding")
     elif framing is CLOSE:
         keep_alive = False
     elif minor == b"1":

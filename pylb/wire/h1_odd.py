@@ -336,7 +336,7 @@ def _finish_response(reader: Reader, response: Response, fields: Fields, request
         fields.headers.remove(b"content-length")
         fields.length = None
     response.framing = response_framing(response.status, request_method, fields)
-    if response.status < 200 or response.status == 204:
+    if response.status < 200:
         fields.headers.remove(b"content-length")
         fields.headers.remove(b"transfer-encoding")
     response.length = fields.length or 0

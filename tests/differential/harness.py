@@ -139,7 +139,7 @@ class Rig:
         servers = s1 + "".join(f" server {line}{secure_server}\n" for line in case.servers)
         for name, value in places.items():
             servers = servers.replace("{" + name + "}", value)
-        bind = f" bind fd@{self.listeners[case.name].fileno()}{secure} {case.bind}\n"
+        bind = f" bind fd@{self.listeners[case.name].fileno()}{secure} {case.bind.replace('{bundle}', str(self.bundle))}\n"
         if case.listen:
             return f"listen f_{case.name} from {base}\n{style}{bind}{front}{back}{servers}"
         mode = " mode tcp\n" if case.tcp else ""
@@ -296,6 +296,9 @@ def masked(line: str) -> str:
     line = re.sub(r"\[\d+/\w+/\d+:[\d:.]+\]", "[DATE]", line)
     line = re.sub(r"\b(127(?:\.\d+){3}):\d+", r"HOST:PORT", line)
     line = re.sub(r"( [-\w]{2,4}) \d+(/\d+/\d+/\d+/\+?\d+ \d+/\d+)", r"\1 A\2", line, count=1)
+    line = re.sub(r"\[\d+/\w+/\d+:[\d:]+ [-+]\d+\]", "[DATE]", line)  # CLF
+    line = re.sub(r'(" )(?:-?\d+ )+([-\w]{4} )\d+ ', r"\1TIMERS \2A ", line)
+    line = re.sub(r'(HTTP/1\.\d" \d+ \d+ "" "") \d+ \d+', r"\1 PORT MS", line)
     return re.sub(r"^(<\d+>)127\.[\d.]+ ", r"\1HOST ", line)
 
 

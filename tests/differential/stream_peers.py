@@ -97,6 +97,7 @@ class Pipe:
             try:
                 self.tls.do_handshake()
                 self._push(self.outgoing.read())
+                self._decrypt()  # the first request may have come with the last message
                 return
             except ssl.SSLWantReadError:
                 self._push(self.outgoing.read())
@@ -157,6 +158,10 @@ class Pipe:
         """Wait at most so long for bytes; False: nothing came, or the end."""
         if not self._read_raw(seconds):
             return False
+        self._decrypt()
+        return True
+
+    def _decrypt(self) -> None:
         while self.tls is not None:
             try:
                 data = self.tls.read(262144)
@@ -169,7 +174,6 @@ class Pipe:
                 self.notified = True
                 break
             self.seen.data += data
-        return True
 
     def listen_for(self, seconds: float) -> None:
         """Read for so long, or until the end."""
