@@ -7,22 +7,35 @@ from __future__ import annotations
 
 import asyncio
 
-from pylb.base.timers import NEVER
+from pylb.base.timers import NEVER, Deadline
 
 
-def close(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, patience: float) -> None:
+class Lingering:
+    """The last seconds of a connection; `end` when it is lost."""
+
+    __slots__ = ("_deadline", "_loop", "_patience", "_transport", "_unsent")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, patience: float, unsent: int) -> None:
+        self._transport, self._loop, self._patience, self._unsent = transport, loop, patience, unsent
+        self._deadline = Deadline(loop, self._look)
+        self._deadline.at = loop.time() + patience
+
+    def _look(self) -> None:
+        before, self._unsent = self._unsent, self._transport.get_write_buffer_size()
+        if self._unsent >= before:
+            self._transport.abort()
+        elif self._unsent:
+            self._deadline.at = self._loop.time() + self._patience
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self._deadline.close()
+
+
+def close(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, patience: float) -> Lingering | None:
     """Close once everything has left; `patience`: how many seconds may pass without any progress."""
     if transport.is_closing():
-        return
+        return None
     unsent = transport.get_write_buffer_size()
     transport.close()
-    if unsent and patience != NEVER:
-        loop.call_later(patience, _look, transport, loop, patience, unsent)
-
-
-def _look(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, patience: float, before: int) -> None:
-    unsent = transport.get_write_buffer_size()
-    if unsent >= before:
-        transport.abort()
-    elif unsent:
-        loop.call_later(patience, _look, transport, loop, patience, unsent)
+    return Lingering(transport, loop, patience, unsent) if unsent and patience != NEVER else None

@@ -28,7 +28,7 @@ NO_BODY, CHUNKED = Framing.NONE, Framing.CHUNKED
 class ClientH1(H1):
     """The client's side."""
 
-    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "has_served", "idle_from", "limits", "request_began", "session", "stream", "waits_for_head")
+    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "has_served", "idle_from", "limits", "lingering", "request_began", "session", "stream", "waits_for_head")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session.frontend.counters)
@@ -37,6 +37,7 @@ class ClientH1(H1):
         self.stream: HttpStream | None = None
         self.limits: Limits = session.frontend.limits
         self.at_eof = False
+        self.lingering: linger.Lingering | None = None
         self.busy = False  # the loop over pipelined requests is running
         self.gone = False
         self.has_served = False  # a request at least
@@ -170,6 +171,8 @@ class ClientH1(H1):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
         self.deadline.close()
+        if self.lingering is not None:
+            self.lingering.end()
         counters = self.frontend.counters
         counters.h1_open_connections -= 1
         if self.waits_for_head:
@@ -314,7 +317,7 @@ class ClientH1(H1):
 
     def leave(self) -> None:
         """Close when everything has been sent, or the client has not read for too long."""
-        linger.close(self.transport, self.session.process.loop, self.frontend.timeout_client_fin)
+        self.lingering = linger.close(self.transport, self.session.process.loop, self.frontend.timeout_client_fin) or self.lingering
 
     def kill(self) -> None:
         """End the connection with RST."""

@@ -20,13 +20,14 @@ HIGH_WATER = 65536
 class Tcp(asyncio.Protocol):
     """What both sides share."""
 
-    __slots__ = ("blocked", "gone", "paused", "sent_eof", "stream", "transport")
+    __slots__ = ("blocked", "gone", "lingering", "paused", "sent_eof", "stream", "transport")
 
     transport: asyncio.Transport
     stream: TcpStream
 
     def __init__(self) -> None:
         self.blocked = self.gone = self.paused = self.sent_eof = False
+        self.lingering: linger.Lingering | None = None
 
     def send_data(self, data: bytes) -> None:
         """Pass bytes on."""
@@ -59,7 +60,13 @@ class Tcp(asyncio.Protocol):
         if stream.termination[0] in "cs":
             self.transport.abort()
         else:
-            linger.close(self.transport, stream.process.loop, self.patience())
+            self.lingering = linger.close(self.transport, stream.process.loop, self.patience()) or self.lingering
+
+    def lost(self) -> None:
+        """The connection is no more."""
+        self.gone = True
+        if self.lingering is not None:
+            self.lingering.end()
 
     def patience(self) -> float:
         """How long the peer may take nothing of what is left."""
@@ -99,7 +106,7 @@ class ClientTcp(Tcp):
             self.stream.on_client_gone(reset=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
+        self.lost()
         self.session.process.sessions.discard(self)
         self.stream.on_client_gone(reset=exc is not None)
         self.deadline.close()
@@ -147,7 +154,7 @@ class ServerTcp(Tcp):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
+        self.lost()
         self.stream.on_server_gone(reset=exc is not None)
 
     def pause_writing(self) -> None:

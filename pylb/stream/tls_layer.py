@@ -127,7 +127,9 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
         if self._ready is not None:
             self._ready = None
             self._failed(why)
-        if not self.transport.is_closing():
+        if self.transport.get_write_buffer_size() and self._protocol is None:
+            self.transport.abort()  # who does not even read the handshake is not waited for
+        elif not self.transport.is_closing():
             self.transport.close()
 
     def eof_received(self) -> bool:
