@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.errors import TlsError
 from pylb.base.timers import Deadline
+from pylb.stream import linger
 from pylb.wire.tls import Tls
 
 if TYPE_CHECKING:
@@ -127,9 +128,7 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
         if self._ready is not None:
             self._ready = None
             self._failed(why)
-        if self.transport.get_write_buffer_size() and self._protocol is None:
-            self.transport.abort()  # who does not even read the handshake is not waited for
-        elif not self.transport.is_closing():
+        if not self.transport.is_closing():
             self.transport.close()
 
     def eof_received(self) -> bool:
@@ -177,6 +176,7 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
             session.log_error(why)
         if layer._protocol is None:
             session.end()
+        linger.close(transport, process.loop, frontend.timeout_client)
 
     def give_up(why: str) -> None:
         layer.fail(why)
