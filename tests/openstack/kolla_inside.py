@@ -1,6 +1,6 @@
 """What happens inside the namespaces of `test_kolla_netns`: a controller of a Kolla deployment, small and closed to the outside.
 
-Run as `python kolla_inside.py ETC EXECUTABLE` in network, mount and process namespaces of its own: ETC becomes /etc/haproxy, EXECUTABLE
+Run as `python kolla_inside.py ETC EXECUTABLE [until-down]` in network, mount and process namespaces of its own: ETC becomes /etc/haproxy, EXECUTABLE
 becomes /usr/sbin/haproxy, the VIPs and the controllers' addresses are on the loopback interface, every server that the files name
 listens. HAProxy is started by the script that Kolla starts it with, then asked; what it answered is printed as JSON. The namespaces
 end with this process, and everything in them.
@@ -140,21 +140,24 @@ def faces() -> list[tuple[str, str, str]]:
 
 def steps(pid: int) -> Iterator[tuple[str, str]]:
     """What is asked, in order."""
-    yield "check alive", 'bash -c \'echo "show info" | socat unix-connect:%s stdio > /dev/null\'; echo $?' % SOCKET
+    yield "check alive", f'echo "show info" | {ASK} > /dev/null; echo $?'
     yield "info", f'echo "show info" | {ASK} | grep -E "^(Name|Version|Nbthread|Nbproc|Process_num|Maxconn|Hard_maxconn|Stopping|Listeners|Unstoppable Jobs):"'
     yield "socket", f"stat -c '%A %U %G' {SOCKET}"
     yield "pid file", f"[ $(cat /run/haproxy.pid) = {pid} ] && wc -l < /run/haproxy.pid"
-    yield "processes", "for one in $(pgrep -x haproxy; pgrep -f sbin/haproxy); do grep -E '^(Uid|Gid|Groups):' /proc/$one/status; readlink /proc/$one/root; done | sort -u"
+    yield (
+        "processes",
+        "for one in $(pgrep -x haproxy; pgrep -f sbin/haproxy); do grep -E '^(Uid|Gid|Groups):' /proc/$one/status; readlink /proc/$one/root; done | sort -u",
+    )
     yield "listening", "ss -Hltn | awk '{print $4}' | sort"
-    yield "states", f'echo "show stat" | {ASK} | awk -F, \'{{print $1, $2, $18}}\' | column -t'
-    yield "servers state", f'echo "show servers state" | {ASK} | cut -d" " -f 1-9,11-12'
+    yield "states", f"echo \"show stat\" | {ASK} | awk -F, '{{print $1, $2, $18}}' | column -t"
+    yield "servers state", f'echo "show servers state" | {ASK} | cut -d" " -f 1-9,11'
     yield "not allowed", f'echo "disable server keystone_internal_back/controller-1" | {ASK}'
     for name, scheme, address in faces():
         yield f"service {name}", f"for i in 1 2 3; do curl -sk --http1.1 -A test {scheme}://{address}/v3?{name}; done"
     for name, scheme, address in faces():
         if "external" in name:
             yield f"server-status of {name}", f"curl -ski --http1.1 {scheme}://{address}/server-status"
-    yield "old TLS", "curl -sk --tls-max 1.2 https://10.0.0.10:5000/v3"
+    yield "old TLS", "curl -sk --http1.1 --tls-max 1.2 https://10.0.0.10:5000/v3"
     yield "monitor", "curl -si http://10.0.0.10:61313/; curl -si http://10.0.0.11:61313/anything"
     yield "stats refused", "curl -si http://10.0.0.11:1984/"
     yield "stats", f"curl -si -u {PASSWORD} http://10.0.0.11:1984/ | grep -aE '^(HTTP|[a-z-]+:|<title|<head|<h1)|pxname' | sed 's/<td.*//'"
@@ -164,19 +167,25 @@ def steps(pid: int) -> Iterator[tuple[str, str]]:
     yield "no metrics", "curl -si http://10.0.0.11:9101/"
 
 
-def play(world: World) -> dict[str, object]:
-    """Start it, ask it, kill a server, stop it."""
+def play(world: World, until_down: bool) -> dict[str, object]:
+    """Start it, ask it, kill a server (and perhaps wait until checks find it), stop it."""
     errors = Path("/run/errors")
     with errors.open("wb") as output:
         process = subprocess.Popen(["bash", "/etc/haproxy/haproxy_run.sh"], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    until(lambda: process.poll() is not None or (os.path.exists(SOCKET) and checked()), "checks", lambda: errors.read_text() + sh(f'echo "show stat -1 4 -1" | {ASK}'))
+    until(
+        lambda: process.poll() is not None or (os.path.exists(SOCKET) and checked()),
+        "checks",
+        lambda: errors.read_text() + sh(f'echo "show stat -1 4 -1" | {ASK}'),
+    )
     if process.poll() is not None:
         raise SystemExit(errors.read_text())
     told: dict[str, object] = {name: sh(command) for name, command in steps(process.pid)}
     world.kill("10.0.0.11", 5000)
-    name, scheme, address = next(face for face in faces() if face[0].startswith("keystone"))
+    _, scheme, address = next(face for face in faces() if face[0].startswith("keystone"))
     told["one dead"] = sorted(sh(f"for i in 1 2 3 4 5 6; do curl -sk --http1.1 {scheme}://{address}/v3 | head -1; done").splitlines())
-    until(lambda: "DOWN" in sh(f'echo "show stat {name.replace("_front", "_back")} 4 -1" | {ASK}'), "DOWN")
+    if until_down:
+        expected = sh(f'echo "show servers state" | {ASK} | grep -c "10.0.0.11 .* 5000 "')
+        until(lambda: sh(f'echo "show servers state" | {ASK} | grep -c "10.0.0.11 0 .* 5000 "') == expected, "DOWN")
     process.send_signal(signal.SIGTERM)
     told["exit status"] = process.wait(LIMIT)
     told["errors"] = errors.read_text().splitlines()
@@ -185,11 +194,11 @@ def play(world: World) -> dict[str, object]:
 
 
 def main() -> None:
-    etc, executable = sys.argv[1:]
+    etc, executable, *more = sys.argv[1:]
     furnish(etc, executable)
     world = World()
     world.start()
-    print(json.dumps(play(world)))
+    print(json.dumps(play(world, "until-down" in more)))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from page_rig import HAPROXY, ROOT, launcher, missing
-
-from certificates import make_bundle
+from page_rig import HAPROXY, ROOT, launcher, make_bundle, missing
 
 SETS = ROOT.parent / "shared" / "kolla"
 NAMES = sorted(path.name for path in SETS.iterdir() if path.is_dir()) if SETS.is_dir() else []
@@ -60,7 +58,8 @@ def test_verdict(name: str, state: str, tmp_path: Path) -> None:
     theirs, ours = (check(executable, directory, *wanted) for executable in (HAPROXY, launcher(tmp_path)))
     assert ours == theirs
     if state == "complete":
-        assert ours[:2] == (0, "Configuration file is valid\n")
+        assert ours[0] == 0
+        assert ours[1].endswith("Configuration file is valid\n")
 
 
 def furnish(directory: Path, place: Path, keep_group: bool) -> None:
