@@ -80,6 +80,8 @@ class Attempt:
         backend = self.backend
         longest = min(self.inter, backend.timeout_connect) if backend.timeout_check != NEVER else self.inter
         self.ends_at = self.process.clock.now() + longest
+        if self.rules.speaks_http:
+            self.connection.count_on(backend.counters)
 
     def connected(self) -> None:
         """The connection is up, `timeout check` begins; the pool hears of it."""

@@ -19,6 +19,7 @@ from pylb.wire.tls import Tls
 from pylb.wire.tls_context import TlsContext
 
 if TYPE_CHECKING:
+    from pylb.proxy.counters import BackendCounters
     from pylb.proxy.process import Process
 
 FROM_THE_NETWORK = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ECONNRESET))
@@ -55,6 +56,7 @@ class CheckConnection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._connecting: Connecting | None = None
         self._failure: CheckBroken | None = None
+        self._counters: BackendCounters | None = None  # where HTTP is counted
 
     # -- opening
     async def open(self, endpoint: Endpoint, options: ConnectOptions, ends_at: float, proxy: str | None = None, socks: Endpoint | None = None) -> None:
@@ -93,6 +95,14 @@ class CheckConnection(asyncio.Protocol):
             raise CheckBroken("L6TOUT")
         self.secure = True
 
+    def count_on(self, counters: BackendCounters) -> None:
+        """This one speaks HTTP/1: it counts among the backend's, from the attempt to connect until `close`."""
+        self._counters = counters
+        counters.h1_open_connections += 1
+        counters.h1_total_connections += 1
+        counters.h1_open_streams += 1
+        counters.h1_total_streams += 1
+
     def _refused(self, error: OSError) -> None:
         """The peer's refusals are problems of layer 4; what the system refuses at once is called a general error, for want of resources of ours."""
         why = os.strerror(error.errno) if error.errno else str(error)
@@ -116,6 +126,8 @@ class CheckConnection(asyncio.Protocol):
         """Send bytes, if somebody is still there."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
+            if self._counters is not None:
+                self._counters.h1_bytes_out += len(data)
 
     async def more(self, ends_at: float) -> bool:
         """Wait for further bytes or the end of the connection; False when the time is up."""
@@ -146,6 +158,10 @@ class CheckConnection(asyncio.Protocol):
 
     def close(self, *, linger: bool = False) -> None:
         """End the connection: with RST, or with FIN (`linger`, after which TLS says goodbye too)."""
+        if self._counters is not None:
+            self._counters.h1_open_connections -= 1
+            self._counters.h1_open_streams -= 1
+            self._counters = None
         if self.wire is None:
             if self._connecting is not None:
                 self._connecting.cancel()
@@ -162,6 +178,8 @@ class CheckConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += data
+        if self._counters is not None:
+            self._counters.h1_bytes_in += len(data)
         self._wake()
 
     def eof_received(self) -> bool:

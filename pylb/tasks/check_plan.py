@@ -30,7 +30,7 @@ def rules_for(server: Server) -> RuleSet:
     settings = server.backend.settings
     kind = settings.health_check.kind
     if kind == "httpchk":
-        return finish(server, RuleSet(http_rules(settings)))
+        return finish(server, RuleSet(http_rules(settings), speaks_http=True))
     if kind == "tcp-check":
         return finish(server, RuleSet(tcp_rules(settings), TITLE if settings.tcp_check else "", tells_steps=bool(settings.tcp_check)))
     if kind == "tcp":

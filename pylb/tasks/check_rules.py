@@ -56,6 +56,7 @@ class RuleSet:
     rules: list[Rule] = field(default_factory=list)
     title: str = ""
     tells_steps: bool = False  # failures say at which step
+    speaks_http: bool = False
 
     def where(self, rule: Rule) -> str:
         """At which step the connection failed or the time was up."""
