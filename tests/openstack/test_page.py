@@ -156,7 +156,7 @@ CHANGING = {
     "lastchg", "downtime", "rate", "rate_max", "req_rate", "req_rate_max", "conn_rate", "conn_rate_max", "check_duration", "lastsess",
     "qtime", "ctime", "rtime", "ttime", "qtime_max", "ctime_max", "rtime_max", "ttime_max", "pid", "smax", "check_health", "check_code",
 }  # fmt: skip
-CHECKED = {"h1_total_connections", "h1_total_streams", "h1_bytes_in", "h1_bytes_out", "h1_open_connections"}  # checks count, at their own moments
+CHECKED = {"h1_total_connections", "h1_total_streams", "h1_bytes_in", "h1_bytes_out", "h1_open_connections", "h1_open_streams"}  # checks count, at their own moments
 
 
 def masked(text: str, program: Program) -> str:
