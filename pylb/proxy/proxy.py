@@ -73,7 +73,7 @@ class Face:
         self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
         waits = self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names
         self.has_request_rules = bool(self.http_request or waits)
-        self.has_only_rules = bool(self.http_request) and not waits
+        self.has_slow_rules = bool(waits)  # more than `http-request`, which nearly always ends without waiting
         self.adds_fields = bool(settings.forwardfor or settings.originalto or settings.unique_id_header)
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto

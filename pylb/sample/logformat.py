@@ -302,8 +302,8 @@ def _assemble(pieces: list[str | Text]) -> Text:
 
 # What the source texts of aliases have in common, looked up once per line.
 LOCALS = """
-    session, frontend, backend, server = s.session, s.frontend, s.backend, s.server
-    source, request, queue, connect = session.source, s.time_request, s.time_queue, s.time_connect
+    session = s.session; frontend = s.frontend; backend = s.backend; server = s.server
+    source = session.source; request = s.time_request; queue = s.time_queue; connect = s.time_connect
     idle = int((s.request_began - s.idle_from) * 1000)
     asap = "+" if frontend.log_asap else ""
 """

@@ -140,27 +140,25 @@ class ServerH1(H1):
     def read_head(self, stream: HttpStream) -> None:
         """Informational heads, then the final one, then what is there of its body."""
         while self.buffer:
+            data, self.buffer = self.buffer, b""
             if stream.response is not None:
                 self.reusable = False  # bytes nobody asked for
-                self.buffer = b""
                 return
             try:
-                got = read_response(self.buffer, self.request_method, self.limits, self.upgrade)
+                got = read_response(data, self.request_method, self.limits, self.upgrade)
             except BadMessage as bad:
                 self.reusable = False
-                stream.on_bad_response(bad, self.buffer)
+                stream.on_bad_response(bad, data)
                 return
             if got is None:
+                self.buffer = data
                 return
             response, used = got
-            rest = self.buffer[used:]
-            self.buffer = rest
-            if response.status < 200 and response.status != 101:
-                stream.on_informational(response)
-                continue
-            self.buffer = b""
-            self.take_response(stream, response, rest)
-            return
+            if response.status >= 200 or response.status == 101:
+                self.take_response(stream, response, data[used:])
+                return
+            self.buffer = data[used:]
+            stream.on_informational(response)
 
     def take_response(self, stream: HttpStream, response: Response, rest: bytes) -> None:
         if not response.keep_alive or response.framing is CLOSE:

@@ -30,13 +30,7 @@ async def frontend_rules(stream: HttpStream) -> None:
         await tcp_content_rules(stream, frontend)
     stream.count_request()
     look(stream)
-    if frontend.has_only_rules:  # `face_rules`, without its coroutine
-        result = rules.run_now(stream, frontend.http_request)
-        if result is None:
-            return
-        await after_rules(stream, frontend, result)
-    else:
-        await face_rules(stream, frontend)
+    await face_rules(stream, frontend)
 
 
 def look(stream: HttpStream) -> None:

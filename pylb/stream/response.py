@@ -13,6 +13,8 @@ from pylb.wire.h1 import fields_size, settle_framing
 from pylb.wire.message import Framing, Response
 
 if TYPE_CHECKING:
+    from pylb.proxy.proxy import Backend
+    from pylb.proxy.server import Server
     from pylb.stream.stream import HttpStream
 
 # What the client is told when a stream ends before a response was begun, by the two letters; absent: silence.
@@ -337,11 +339,21 @@ def account(stream: HttpStream) -> None:
         own = server.counters
         own.bin += size_in
         own.bout += size_out
-        waited, connecting, answering, total = stream.times()
-        of_backend, of_server = backend.times, server.times
-        of_backend.append((waited, connecting, answering, total, totals.req_tot))
-        of_server.append((waited, connecting, answering, total, own.req_tot))
-        if len(of_backend) >= MOST_TIMES:
-            backend.fold_times()
-        if len(of_server) >= MOST_TIMES:
-            server.fold_times()
+        note_times(stream, backend, server)
+
+
+def note_times(stream: HttpStream, backend: Backend, server: Server) -> None:
+    """Milliseconds in the queue, connecting, until the response, and in all: they are taken into the averages later, many at once."""
+    request, queue, connected, data = stream.time_request, stream.time_queue, stream.time_connect, stream.time_data
+    waited = queue - request if queue > request >= 0 else 0
+    connecting = connected - queue if connected > queue else 0
+    answering = data - connected if data > connected else 0
+    idle = int((stream.request_began - stream.idle_from) * 1000)
+    total = stream.time_close - idle if idle > 0 else stream.time_close
+    of_backend, of_server = backend.times, server.times
+    of_backend.append((waited, connecting, answering, total, backend.counters.req_tot))
+    of_server.append((waited, connecting, answering, total, server.counters.req_tot))
+    if len(of_backend) >= MOST_TIMES:
+        backend.fold_times()
+    if len(of_server) >= MOST_TIMES:
+        server.fold_times()

@@ -17,7 +17,7 @@ from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
 from pylb.stream.applet import Served
 from pylb.stream.driver import Stream, suspend
-from pylb.stream.rules import Rules, run_rules
+from pylb.stream.rules import Rules, run_now, run_rules
 from pylb.stream.verdict import Answer, Stop
 from pylb.wire.h1 import fields_size
 from pylb.wire.headers import Headers
@@ -74,11 +74,13 @@ class HttpStream(Stream):
                     self.announce()
                 if not self.request_complete:
                     self.client_expire = self.now + frontend.timeout_client
-                if frontend.has_request_rules:
+                if frontend.has_slow_rules:
                     await request_steps.frontend_rules(self)
                 else:
                     self.count_request()
                     request_steps.look(self)
+                    if frontend.http_request and (result := run_now(self, frontend.http_request)) is not None:
+                        await request_steps.after_rules(self, frontend, result)
                 backend = request_steps.switch(self)
                 if backend.has_request_rules and backend is not frontend.own_backend:
                     await request_steps.backend_rules(self, backend)
@@ -140,17 +142,6 @@ class HttpStream(Stream):
     def transferred(self) -> bool:
         """Have both directions ended?"""
         return self.response_complete and (self.request_complete or (self.tunnel and self.server_gone)) and not self.front.blocked
-
-    def times(self) -> tuple[int, int, int, int]:
-        """Milliseconds in the queue, connecting, until the response, and in all."""
-        request, queue, connect_, data = self.time_request, self.time_queue, self.time_connect, self.time_data
-        idle = int((self.request_began - self.idle_from) * 1000)
-        return (
-            queue - request if queue > request >= 0 else 0,
-            connect_ - queue if connect_ > queue else 0,
-            data - connect_ if data > connect_ else 0,
-            self.time_close - idle if idle > 0 else self.time_close,
-        )
 
     def finish(self) -> None:
         """The end of every stream: give everything back, log, and let the connection go on."""
