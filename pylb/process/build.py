@@ -48,12 +48,25 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
         name = frontend.settings.default_backend
         frontend.default_backend = process.backends.get(name) if name else None
     process.serve_statistics = serve_statistics
+    for variable, value_of in config.global_.set_variables:
+        value = value_of(Nobody(process))
+        if value is not None:
+            process.variables[variable] = value
     if config.patterns is not None:
         config.patterns.number_lists()
     loggers = Loggers(process, config.global_.log_tag or tag)
     connect_loggers(process, loggers)
     process.closers.append(loggers.close)
     return process
+
+
+class Nobody:
+    """What the expressions of the `global` section are about: the process alone."""
+
+    def __init__(self, process: Process) -> None:
+        self.process, self.session = process, self
+        self.variables: dict[str, object] | None = None
+        self.unsure = False
 
 
 def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
@@ -114,6 +127,7 @@ def connect_loggers(process: Process, loggers: Loggers) -> None:
         if isinstance(face, Frontend):
             chosen = chosen_format(process, settings)
             face.log_line = chosen
+            face.announces = chosen is None and face.send_log is not None
             face.keeps_request_line = chosen is not None and chosen.wants_request_line
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import signal
 from collections.abc import Callable
 
@@ -120,8 +121,12 @@ class Worker:
         process = self.process
         self.process.on_idle = self.leave_when_idle
         shutdown.stop_listening(process, self.commands, in_worker=self.link is not None)
+        window = process.config.global_.close_spread_time
         for mux in list(process.sessions):
-            mux.stop_when_idle()
+            if window:
+                self.loop.call_later(random.random() * window / 1000, mux.stop_when_idle)
+            else:
+                mux.stop_when_idle()
         limit = process.config.global_.hard_stop_after
         if limit:
             self.loop.call_later(limit / 1000, self.stop_hard)

@@ -53,6 +53,8 @@ class Face:
         self.stopped = settings.disabled
         timeouts = settings.timeouts
         self.timeout_tunnel = seconds(timeouts.tunnel)
+        self.independent_streams = "independent-streams" in settings.options
+        self.lingers = "nolinger" not in settings.options
         self.timeout_tarpit = seconds(timeouts.tarpit, seconds(timeouts.connect))
         self.timeout_http_request = seconds(timeouts.http_request)
         self.http_request = tuple(settings.http_request)
@@ -79,7 +81,7 @@ class Face:
         self.originalto = settings.originalto
         self.error_files = settings.error_files
         self.http_errors = settings.http_errors
-        self.send_log: Callable[[int, str], None] | None = None  # to this proxy's `log` targets; None: there are none
+        self.send_log: Callable[..., None] | None = None  # to this proxy's `log` targets; None: there are none
         self.limits = Limits()
         self.invalid_request: ErrorCapture | None = None  # the last of each, for `show errors`
         self.invalid_response: ErrorCapture | None = None
@@ -110,6 +112,7 @@ class Frontend(Face):
         self.switch_rules = tuple(settings.switch_rules)
         self.tcp_request_connection = tuple(settings.tcp_request_connection)
         self.tcp_request_session = tuple(settings.tcp_request_session)
+        self.case_of_names = process.config.global_.h1_case_adjust if "h1-case-adjust-bogus-client" in settings.options else None
         self.monitor_uri = settings.monitor_uri
         self.monitor_fail = tuple(settings.monitor_fail)
         timeouts = settings.timeouts
@@ -121,6 +124,7 @@ class Frontend(Face):
         self.response_captures = tuple(settings.response_captures)
         self.log_format = settings.log_format
         self.error_log_format = settings.error_log_format
+        self.structured_data = settings.log_format_sd  # for targets in RFC 5424 form
         self.logs_null = "dontlognull" not in settings.options
         self.logs_normal = "dontlog-normal" not in settings.options
         self.log_separate_errors = "log-separate-errors" in settings.options
@@ -130,6 +134,7 @@ class Frontend(Face):
         if "clitcpka" in settings.options:
             self.keepalive = Keepalive(extra.get("clitcpka-cnt"), extra.get("clitcpka-idle"), extra.get("clitcpka-intvl"))
         self.log_line: Callable[[Any], str] | None = None  # the compiled log format; None: nothing is logged
+        self.notices_aborts = "abortonclose" in settings.options  # else clients are not listened to once their request is complete
         self.announces = False  # no format: a line when a stream begins instead
         self.keeps_request_line = False  # the log shows the request line as it came
         self.unique_id_header = settings.unique_id_header
@@ -182,6 +187,11 @@ class Backend(Face):
         self.balancer: Any = None  # set when the servers exist
         self.queue = Queue()
         self.server_rules = tuple(settings.server_rules)
+        self.persist_rules = tuple(settings.persist_rules)
+        self.cookie = settings.cookie if self.is_http else None
+        self.persists = bool(self.cookie is not None or self.server_rules or self.persist_rules)  # servers may be designated
+        self.persists_when_down = "persist" in settings.options
+        self.has_response_rules = self.has_response_rules or self.cookie is not None
         self.name_header = settings.http_send_name_header.lower() if settings.http_send_name_header is not None else None
         self.last_change = process.clock.now()
         self.down_time = 0.0
@@ -194,6 +204,7 @@ class Backend(Face):
         self.pretends_keepalive = "http-pretend-keepalive" in settings.options
         self.replays = events - {"conn-failure", "all-retryable-errors"}
         self.full_connections = settings.full_connections
+        self.case_of_names = process.config.global_.h1_case_adjust if "h1-case-adjust-bogus-server" in settings.options else None
         self.http_reuse = settings.http_reuse
         self.prefers_last_server = "prefer-last-server" in settings.options
         self.longest_queue: int = settings.extra.get("max-keep-alive-queue", -1)

@@ -54,12 +54,12 @@ class Server:
         self.address = settings.address
         self.backup: bool = settings.backup
         self.cookie = settings.cookie
-        self.admin = FORCED_MAINT | CONFIGURED_MAINT if settings.disabled else 0
-        self.state = State.STOPPED if settings.disabled else State.RUNNING
+        self.admin = (FORCED_MAINT | CONFIGURED_MAINT if settings.disabled else 0) | (RESOLUTION_MAINT if settings.unresolved else 0)
+        self.state = State.STOPPED if self.admin else State.RUNNING
         self.iweight = self.uweight = settings.weight
         self.eweight = weights.effective(self.uweight, weights.FULL)
         self.ramp = weights.FULL  # sixteenths of the weight in force while starting
-        self.in_service = not settings.disabled  # whatever its weight
+        self.in_service = not self.admin  # whatever its weight
         self.usable = self.in_service and self.eweight > 0
         self.maxconn, self.minconn, self.maxqueue = settings.maxconn, settings.minconn or settings.maxconn, settings.maxqueue
         self.served = 0  # slots taken
@@ -74,7 +74,7 @@ class Server:
         self.trackers: list[Server] = []
         self.check = Health(self, settings.check.rise, settings.check.fall, settings.check.enabled)
         self.agent = Agent(self, 1, 1, settings.agent.enabled)
-        if settings.disabled:
+        if self.admin:
             self.check.health, self.check.paused = 0, True
         self.errors_in_row = 0
         self.tls_suspended = False  # `set server ... ssl off`

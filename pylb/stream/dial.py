@@ -16,6 +16,8 @@ from pylb.wire.tls import Tls
 from pylb.wire.tls_context import SPOKEN, TlsContext
 
 if TYPE_CHECKING:
+    from pylb.proxy.process import Process
+    from pylb.proxy.counters import TrafficCounters
     from pylb.proxy.server import Server
 
 
@@ -49,7 +51,8 @@ class Dialer:
         endpoint = self.endpoint(stream)
         first: asyncio.Protocol = mux
         if self._tls is not None:
-            first = shake = Handshake(self._tls, mux, self.server_name(stream), stream.on_connect_failed)
+            counters = (server.counters, server.backend.counters)
+            first = shake = Handshake(server.backend.process, self._tls, mux, self.server_name(stream), stream.on_connect_failed, counters)
         if server.settings.send_proxy:
             first = Introduced(introduction(server.settings, stream), first)
         connecting = net.connect(endpoint, lambda: first, stream.on_connect_failed, self._options)
@@ -83,7 +86,12 @@ def keepalive(extra: dict[str, Any], name: str) -> Keepalive:
 class Handshake(asyncio.Protocol):
     """A TCP connection on its way to be a TLS connection: first the connect, then the handshake; `cancel` ends either."""
 
-    def __init__(self, context: TlsContext, mux: asyncio.Protocol, server_name: str | None, failed: Callable[[OSError], None]) -> None:
+    def __init__(
+        self, process: Process, context: TlsContext, mux: asyncio.Protocol, server_name: str | None, failed: Callable[[OSError], None],
+        counters: tuple[TrafficCounters, ...] = (),
+    ) -> None:  # fmt: skip
+        self._process = process
+        self._counters = counters  # of failed handshakes
         self._context, self._mux, self._name, self._failed = context, mux, server_name, failed
         self.connecting: Connecting | None = None
         self._layer: TlsLayer | None = None
@@ -92,6 +100,7 @@ class Handshake(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         tls = Tls.client(self._context, sni=self._name)
         layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost)
+        layer.count(self._process.counters, self._process.clock.now())
         transport.set_protocol(layer)
         layer.start()
 
@@ -103,6 +112,8 @@ class Handshake(asyncio.Protocol):
 
     def _lost(self, why: str) -> None:
         self._layer = None
+        for counters in self._counters:
+            counters.ssl_failed_handshake += 1
         self._failed(ConnectionError(why))
 
     def cancel(self) -> None:

@@ -92,7 +92,9 @@ class Stream:
     log_level = 6
     no_replay = False  # `disable-l7-retry`
     own_timeouts: dict[str, float] = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
-    persistent = False  # the server was wanted in particular (cookie, use-server): no free redispatch
+    cookie_dates = (0, 0)  # of the last visit and the first one, as the persistence cookie says
+    direct = False  # the server was designated (cookie, use-server): no free redispatch
+    forced = ignored = False  # `force-persist`, `ignore-persist`
     place: Any = None
     priority_class = priority_offset = 0
     queue_ahead = (0, 0)
@@ -101,9 +103,11 @@ class Stream:
     server_gone = False
     step_expire = NEVER
     termination = "--"
+    tracked: list[Any] | None = None  # what stick counters hold
     tunnel = False
     unique_id: str | None = None
     variables: dict[str, Any] | None = None
+    wanted: Server | None = None  # the server that was designated
 
     def __init__(self, session: Session, front: Any, idle_from: float, began: float) -> None:
         process = session.process
@@ -243,15 +247,20 @@ class Stream:
         frontend = self.frontend
         if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
             return
-        level = self.log_level
-        if not frontend.logs_normal or frontend.log_separate_errors:
+        level, line = self.log_level, frontend.log_line
+        if not frontend.logs_normal or frontend.log_separate_errors or frontend.error_log_format is not None:
             normal = self.termination[0] in "-L" and self.status < 500 and not self.retried
             if normal and not frontend.logs_normal:
                 return
             if not normal and frontend.log_separate_errors and level == 6:
                 level = 3
+            if not normal and frontend.error_log_format is not None:
+                line = frontend.error_log_format
         self.logged = True
-        frontend.send_log(level, frontend.log_line(self))
+        if frontend.structured_data is None:
+            frontend.send_log(level, line(self))
+        else:
+            frontend.send_log(level, line(self), frontend.structured_data(self))
 
     def release(self) -> None:
         """Give back whatever is held of the server and the queue."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER, Deadline
-from pylb.stream import linger
+from pylb.stream import linger, tracking
 from pylb.stream.mux_h1 import H1, HIGH_WATER
 from pylb.stream.stream import HttpStream
 from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import Limits, outgoing_response_head, read_request
+from pylb.wire.h1_fields import adjust_case
 from pylb.wire.message import Framing, Request, Response
 from pylb.wire.replies import raw_error_reply
 
@@ -110,6 +111,8 @@ class ClientH1(H1):
         self.deadline.at = self.request_began + (timeout if timeout != NEVER else self.frontend.timeout_client)
         if len(self.buffer) > 4 * self.limits.bufsize:
             self.pause()
+        else:
+            super().resume()
 
     def begin(self, request: Request, rest: bytes) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
@@ -125,6 +128,8 @@ class ClientH1(H1):
         else:
             self.reader = reader_for(request, self.limits)
             self.read_body(stream, rest)  # rules see what came with the head
+            if self.paused and self.reader is not None and not stream.inbox_full:
+                self.resume()
         stream.start()
         stream.uncork()
 
@@ -170,6 +175,21 @@ class ClientH1(H1):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
+        stream = self.stream
+        if stream is not None:
+            stream.on_client_gone()
+        elif not self.at_eof and (self.waits_for_head or not self.session.requests):
+            self.count_bad_request()
+            self.frontend.counters.hrsp_4xx += 1
+            if self.buffer or self.frontend.logs_null:
+                self.log_without_stream("C", "R", 400)
+        if self.stream is None:
+            self.depart()
+
+    def depart(self) -> None:
+        """The connection is gone and no stream is left that would not know yet."""
+        if self.session.closed:
+            return
         self.deadline.close()
         if self.lingering is not None:
             self.lingering.end()
@@ -178,11 +198,6 @@ class ClientH1(H1):
         if self.waits_for_head:
             counters.h1_open_streams -= 1
         self.session.process.sessions.discard(self)
-        stream = self.stream
-        if stream is not None:
-            stream.on_client_gone()
-        elif self.waits_for_head and not self.at_eof:
-            self.log_without_stream("C", "R", 400)
         self.session.end()
 
     # -- requests that never became one
@@ -199,6 +214,8 @@ class ClientH1(H1):
         self.session.listener.counters.ereq += 1
         counters.req_tot += 1
         counters.req_rate.tick(self.session.process.clock.now())
+        if self.session.tracked is not None:
+            tracking.count(self.session, tracking.BAD_REQUEST, self.session.process.clock.now())
 
     def answer_and_close(self, status: int, who: str, when: str, quiet: bool = False) -> None:
         """An error answer to bytes that never became a request, its log line, and the end of the connection."""
@@ -220,7 +237,9 @@ class ClientH1(H1):
 
     def end_of_requests(self) -> None:
         """The client will send nothing more and no request is being served."""
-        if self.waits_for_head or not self.session.requests:
+        if not self.buffer and "http-ignore-probes" in self.frontend.settings.options:
+            self.leave()
+        elif self.waits_for_head or not self.session.requests:
             self.count_bad_request()
             self.answer_and_close(400, "C", "R", quiet=not self.buffer and not self.frontend.logs_null)
         else:
@@ -239,18 +258,14 @@ class ClientH1(H1):
         if not self.buffer and "http-ignore-probes" in self.frontend.settings.options:
             self.leave()
             return
-        if not self.buffer and not self.frontend.logs_null:
-            self.out.append(raw_error_reply(408) if self.frontend.error_files.get(408) != b"" else b"")
-            self.flush()
-            self.leave()
-            return
         self.count_bad_request()
-        self.answer_and_close(408, "c", "R")
+        self.answer_and_close(408, "c", "R", quiet=not self.buffer and not self.frontend.logs_null)
 
     # -- verbs of the stream
     def send_informational(self, response: Response) -> None:
         """A 1xx on its way to the final response."""
-        self.out.append(outgoing_response_head(response, 11, close=False))
+        head = outgoing_response_head(response, 11, close=False)
+        self.out.append(head if self.frontend.case_of_names is None else adjust_case(head, self.frontend.case_of_names))
 
     def send_head(self, response: Response, close: bool) -> None:
         """The head of the final response."""
@@ -261,7 +276,8 @@ class ClientH1(H1):
             response.headers.remove(b"transfer-encoding")
         stream = self.stream
         version = stream.request.version if stream is not None else 11
-        self.out.append(outgoing_response_head(response, version, close=close))
+        head = outgoing_response_head(response, version, close=close)
+        self.out.append(head if self.frontend.case_of_names is None else adjust_case(head, self.frontend.case_of_names))
 
     def finished(self, keep: bool) -> None:
         """The stream is over: wait for the next request, or close."""
@@ -272,6 +288,7 @@ class ClientH1(H1):
             keep = False
             self.reader = None
         if self.gone:
+            self.depart()
             return
         if not keep or (self.at_eof and not self.buffer):
             self.flush()
@@ -282,7 +299,7 @@ class ClientH1(H1):
         self.has_served = True
         self.resume()
         self.deadline.at = now + self.frontend.timeout_idle
-        if self.frontend.process.stopping and not self.buffer:
+        if self.frontend.process.stopping and not self.buffer and "idle-close-on-response" not in self.frontend.settings.options:
             self.flush()
             self.leave()
 
@@ -311,7 +328,9 @@ class ClientH1(H1):
             self.leave()
 
     def stop_when_idle(self) -> None:
-        """The process is stopping: close now if no request is being served, else after it."""
+        """The process is stopping: close now if no request is being served, else after it; `option idle-close-on-response` lets one more come."""
+        if "idle-close-on-response" in self.frontend.settings.options:
+            return
         if self.stream is None and not self.buffer and self.has_served:
             self.leave()
 
@@ -324,6 +343,11 @@ class ClientH1(H1):
         self.session.process.net.abort_with_reset(self.session.transport)
 
     # -- backpressure
+    def resume(self) -> None:
+        """Read again, unless so many pipelined requests are here already that each of them would let as many more in."""
+        if self.paused and len(self.buffer) < self.limits.bufsize:
+            super().resume()
+
     def pause_writing(self) -> None:
         self.blocked = True
         if self.stream is not None:

@@ -10,6 +10,7 @@ from pylb.stream.mux_h1 import H1, HIGH_WATER, NO_TRAILERS
 from pylb.stream.stream import HttpStream
 from pylb.wire.body import CloseReader, reader_for
 from pylb.wire.h1 import outgoing_request_head, read_response
+from pylb.wire.h1_fields import adjust_case
 from pylb.wire.message import Framing, Request, Response
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ class ServerH1(H1):
         self.transport = transport
         self.established = True
         transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
-        counters = self.server.backend.counters
-        counters.h1_open_connections += 1
-        counters.h1_total_connections += 1
-        self.count_stream()
         if self.stream is not None:
             self.stream.on_connected(self)
 
@@ -72,13 +69,16 @@ class ServerH1(H1):
         self.request_method = request.method
         self.upgrade = request.upgrade
         self.chunked = request.framing is CHUNKED
-        self.out.append(outgoing_request_head(request, close=close))
+        head, case = outgoing_request_head(request, close=close), self.server.backend.case_of_names
+        self.out.append(head if case is None else adjust_case(head, case))
 
     def detach(self, keep: bool) -> None:
         """The stream is over: back to the pool if the connection can serve another one, else close it."""
         if self.out:
             self.flush()
-        self.stream = None
+        stream, self.stream = self.stream, None
+        if stream is not None and not stream.request_complete and stream.response_complete:
+            self.polite = True
         self.chunked = False
         self.counters.h1_open_streams -= 1
         if self.transport.is_closing():
@@ -204,6 +204,7 @@ class ServerH1(H1):
 
     def eof_received(self) -> bool:
         self.reusable = False
+        self.polite = True  # the server left first
         stream = self.stream
         if stream is None:
             self.server.pool.remove(self)

@@ -35,10 +35,20 @@ class Tcp(asyncio.Protocol):
             self.transport.write(data)
 
     def half_close(self) -> None:
-        """Nothing more will be sent this way."""
+        """Nothing more will be sent this way; `option nolinger` leaves no half of the connection."""
         if not self.sent_eof and not self.transport.is_closing():
             self.sent_eof = True
-            self.transport.write_eof()
+            if self.lingers():
+                self.transport.write_eof()
+            else:
+                self.forsake()
+
+    def lingers(self) -> bool:
+        """Does the connection end as TCP means it to, not with RST?"""
+        return True
+
+    def forsake(self) -> None:
+        """End the connection with RST, and have the stream know that nothing more will come."""
 
     def flush(self) -> None:
         """Nothing is ever held back."""
@@ -126,6 +136,13 @@ class ClientTcp(Tcp):
     def stop_when_idle(self) -> None:
         """The process is stopping: a relay goes on until its ends have had enough."""
 
+    def lingers(self) -> bool:
+        return self.session.frontend.lingers
+
+    def forsake(self) -> None:
+        self.stream.request_complete = True
+        self.kill()
+
     def kill(self) -> None:
         """End the connection with RST."""
         self.session.process.net.abort_with_reset(self.session.transport)
@@ -167,6 +184,13 @@ class ServerTcp(Tcp):
 
     def patience(self) -> float:
         return self.server.backend.timeout_server_fin
+
+    def lingers(self) -> bool:
+        return self.server.backend.lingers
+
+    def forsake(self) -> None:
+        self.stream.response_complete = True
+        self.kill()
 
     def detach(self, keep: bool) -> None:
         """The stream is over."""

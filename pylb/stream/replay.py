@@ -1,7 +1,7 @@
 """Layer-7 retries: a request is sent once more when what came back is one of the events of `retry-on` (configuration.txt 4.2).
 
-Only a request that was complete, and fits a buffer, when it was first sent (`connect.keep`) can be sent again; it is kept until a response is accepted. What a failed
-attempt brought leaves no trace but counters: like HAProxy, a retry counts once for itself and once for the connection it makes.
+Only a request that was complete, and fits a buffer, when it was first sent can be sent again (`connect.keep`); it is kept until a response is
+accepted. What a failed attempt brought leaves no trace but counters: like HAProxy, a retry counts once for itself and once for the connection it makes.
 """
 
 from __future__ import annotations
@@ -56,8 +56,6 @@ async def again(stream: HttpStream) -> None:
             stream.redispatched = True
             connect.count_on(backend, server, "wredis")
             return
-    else:
-        server.counters.session_started(stream.now)
     connect.count_on(backend, server, "wretr")
 
 

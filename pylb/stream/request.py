@@ -9,7 +9,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from pylb.stream import local, rules, scruples
+from pylb.base.timers import NEVER
+from pylb.stream import local, persist, rules, scruples
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
 from pylb.wire.h1 import settle_framing
@@ -73,9 +74,11 @@ async def after_rules(stream: HttpStream, face: Face, result: Verdict | rules.Pe
 async def buffer_body(stream: HttpStream, face: Face) -> None:
     """`option http-buffer-request`: rules begin when the body is there, or as much of it as the buffer takes."""
     stream.ask_for_body()
-    stream.client_expire = stream.process.clock.now() + min(face.timeout_http_request, stream.frontend.timeout_client)
+    stream.body_expire = stream.request_began + face.timeout_http_request
+    stream.client_expire = min(stream.body_expire, stream.process.clock.now() + stream.frontend.timeout_client)
     try:
         await stream.wait("R", lambda: stream.request_complete or stream.inbox_full)
+        stream.body_expire = NEVER
     except Stop as stop:
         if stop.who == "c":
             stream.frontend.count_refused(stream.session.listener, "ereq")
@@ -127,6 +130,8 @@ def switch(stream: HttpStream) -> Backend:
         stream.time_request = stream.ms_since(stream.idle_from)
         raise Stop("S", "C", 503)
     set_backend(stream, backend)
+    if backend.persists:
+        persist.entered(stream)
     return backend
 
 
@@ -169,6 +174,8 @@ def prepare(stream: HttpStream) -> None:
     stream.time_request = int((stream.now - stream.idle_from) * 1000)
     if frontend.adds_fields or backend.adds_fields:
         add_fields(stream, frontend, backend)
+    if backend.persists:
+        persist.read_request(stream)
     stream.keep_client = request.keep_alive and not frontend.closes_clients
     keeps = frontend.connection_modes[backend.settings.connection_mode] == "http-keep-alive"
     stream.keep_server = keeps and request.framing is not TUNNEL

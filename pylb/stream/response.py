@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
 from pylb.proxy.health import LOST_RESPONSES, READ_ERROR
-from pylb.stream import connect, local, replay, rules, scruples
+from pylb.stream import connect, local, persist, replay, rules, scruples, tracking
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
 from pylb.wire.h1 import fields_size, settle_framing
@@ -43,6 +43,8 @@ def head_received(stream: HttpStream) -> None:
     assert response is not None and server is not None
     stream.time_data = int((stream.now - stream.idle_from) * 1000)
     status = stream.status = response.status
+    if stream.process.tables is not None:
+        tracking.count_status(stream, status, stream.now)
     if stream.request_variables is not None:  # the request is over, and so are its variables
         stream.request_variables = None
     known = response.known
@@ -99,7 +101,7 @@ def size_of(response: Response) -> int:
 
 def may_go_again(stream: HttpStream, stop: Stop) -> bool:
     """No response came: count whose fault it was. True: the request goes to a server once more; it may also have to end in silence."""
-    if stop.who in ("S", "s", "P") and not stream.invalid_request:
+    if stop.who in ("S", "s", "P") and not stream.invalid_request and stop.when != "D":
         if stream.kept is not None and replay.after_loss(stream, stop):
             if stop.who == "P" or stream.server_reset:
                 stream.count("eresp")
@@ -107,6 +109,8 @@ def may_go_again(stream: HttpStream, stop: Stop) -> bool:
         repeatable = stop.who == "S" and stream.session.requests > 1
         if not repeatable or stream.server_reset:
             stream.count("eresp")
+        if not repeatable and stream.server_reset and not stream.back.buffer:
+            stream.count("eresp")  # once for the lost connection, once for the response that never began
         assert stream.server is not None
         stream.server.observed(0, READ_ERROR if stop.who == "S" and stream.server_reset else LOST_RESPONSES[stop.who])
         if repeatable:
@@ -135,6 +139,8 @@ async def apply_rules(stream: HttpStream) -> None:
         await response_rules(stream, frontend.http_response)
     if backend.checks_cacheability:
         scruples.check_cacheability(stream)
+    if backend.cookie is not None:
+        persist.write_response(stream)
     await after_response(stream)
     settle_framing(response)
 
@@ -158,6 +164,10 @@ def forward(stream: HttpStream) -> None:
         front.send_data(data)
     stream.inbox_response = ()
     stream.forwarding = True
+    if front.gone:
+        raise Stop("C", "D", 0)
+    if not stream.request_complete and not stream.tunnel:
+        stream.client_expire = stream.process.clock.now() + stream.frontend.timeout_client
     if stream.response_complete:
         front.send_end(stream.response_trailers)
     elif stream.back is not None:
@@ -227,6 +237,8 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
     if answer.when == "H":
         stream.time_data = -1
     stream.termination = answer.who + answer.when
+    if answer.who == "P" and stream.process.tables is not None:
+        tracking.count(stream, tracking.ERROR, stream.now)
     stream.count("intercepted") if answer.who == "L" and stream.backend in (None, stream.frontend.own_backend) and stream.server is None else None
     stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete and not stream.frontend.closes_clients
     await answer_with(stream, answer.response, answer.body, answer.status)
@@ -273,8 +285,10 @@ async def end_early(stream: HttpStream, stop: Stop) -> None:
     """A stream ended before its time: its letters, and an error message if the client has not seen a response yet."""
     when = stop.when or stream.when
     stream.termination = stop.who + when
-    abort_counts(stream, stop.who)
-    if stream.head_sent or stream.front.gone:
+    abort_counts(stream, stop.who, when)
+    if stream.front.gone and stop.who != "C":
+        stream.count("cli_abrt")
+    if stream.head_sent or (stream.front.gone and stop.who == "C"):
         stream.keep_client = False
         if not stream.front.gone and not stream.front.transport.is_closing():
             stream.front.flush()
@@ -293,13 +307,13 @@ async def end_early(stream: HttpStream, stop: Stop) -> None:
     await answer_with(stream, response, body, status)
 
 
-def abort_counts(stream: HttpStream, who: str) -> None:
+def abort_counts(stream: HttpStream, who: str, when: str) -> None:
     """Aborted transfers are counted by who aborted them, once there is a backend."""
     if stream.backend is None:
         return
     if who in ("C", "c"):
         stream.count("cli_abrt")
-    elif who in ("S", "s") and stream.response is not None:
+    elif who in ("S", "s") and (stream.response is not None or when == "D"):
         if who == "S":
             stream.count("eresp")
         if not stream.invalid_body:

@@ -79,5 +79,6 @@ def redirect(stream: HttpStream, server: Server) -> None:
     path = target if target.startswith(b"/") else b"/" + target.partition(b"://")[2].partition(b"/")[2]
     location = (server.settings.redir or "").encode("latin-1", "replace") + path
     response, body = local.make(302, [(b"location", location)], first=[(b"cache-control", b"no-cache")])
-    response.reason, response.keep_alive = b"Found", False
+    response.reason, response.keep_alive = b"Found", False  # which ends the connection
+    server.counters.session_started(stream.now)
     raise Answer(response, body, who="L", when="C", status=302)

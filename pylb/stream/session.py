@@ -12,6 +12,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.clock import log_date
+from pylb.stream import tracking
+from pylb.stream.driver import Stream
 from pylb.stream.proxy_header import ProxyReader
 from pylb.stream.tls_layer import accept_tls
 from pylb.stream.verdict import Stop, Verdict
@@ -49,6 +51,7 @@ class Session:
         "session",
         "source",  # (address, port); address "" for unix sockets
         "stream",
+        "tracked",  # what stick counters hold
         "tls",  # wire.tls.Tls, None on plain connections
         "transport",
         "unsure",
@@ -75,6 +78,7 @@ class Session:
         self.tls: Any = None
         self.hello: Any = None
         self.variables: dict[str, Any] | None = None
+        self.tracked: list[Any] | None = None
         self.unsure = False
         self.closed = False
 
@@ -87,12 +91,16 @@ class Session:
         self.frontend.counters.open_session(now)
         self.listener.counters.stot += 1
         self.process.counters.sess_rate.tick(now)
+        if self.tracked is not None:
+            tracking.count(self, tracking.SESSION, now)
         self.listener.limit_sessions(now)
 
     def end(self) -> None:
         """The connection is gone. Safe to call twice."""
         if not self.closed:
             self.closed = True
+            if self.tracked is not None:
+                tracking.release(self, self.process.clock.now())
             for pool in self.private_pools:
                 pool.session_ended(self)
             self.listener.closed()
@@ -101,6 +109,11 @@ class Session:
         """A connection that ended before it became a session with streams: HAProxy's short error line (configuration.txt 8.2.5)."""
         frontend = self.frontend
         if frontend.send_log is None:
+            return
+        if frontend.error_log_format is not None:
+            stream: Any = Stream(self, None, self.accepted, self.accepted)
+            stream.request = stream.response = None
+            frontend.send_log(6, frontend.error_log_format(stream))
             return
         host = f"{self.source[0]}:{self.source[1]}" if self.source[0] else f"unix:{self.source[1]}"
         frontend.send_log(6, f"{host} [{log_date(self.accepted_wall)}] {frontend.name}/{self.listener.bind.name or self.listener.id}: {text}")
@@ -153,7 +166,7 @@ class Acceptor(asyncio.Protocol):
         session = self.session = Session(self.listener, transport)
         frontend = session.frontend
         if frontend.tcp_request_connection and not passes(frontend.tcp_request_connection, session, "dcon"):
-            transport.abort()
+            frontend.process.net.abort_with_reset(transport)
             return
         if frontend.keepalive is not None:
             session.process.net.set_keepalive(transport, frontend.keepalive)

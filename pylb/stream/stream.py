@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER
-from pylb.stream import connect, replay, scruples
+from pylb.stream import connect, replay, scruples, tracking
 from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
 from pylb.stream.applet import Served
@@ -40,6 +40,7 @@ class HttpStream(Stream):
 
     front: ClientH1
     applet: Any = None
+    body_expire = NEVER  # until when rules wait for the body
     bytes_out_before = 0  # `bytes_out` when the request was first sent
     client_aborted = client_half_closed = invalid_body = invalid_request = False
     forsaken = server_reset = False  # the server died under a request that can be repeated: it is as if it had never been
@@ -108,6 +109,8 @@ class HttpStream(Stream):
         """Count the request on the frontend; what `tcp-request content` rejects is none."""
         self.frontend.counters.request_came(self.now)
         self.process.counters.requests_total += 1
+        if self.process.tables is not None:
+            tracking.count(self, tracking.REQUEST, self.now)
 
     async def exchange(self) -> None:
         """Send the request to a server and wait for the head of its response; without one when it shall be tried again."""
@@ -148,7 +151,11 @@ class HttpStream(Stream):
         self.time_close = int((self.now - self.idle_from) * 1000)
         connect.release(self)
         response_steps.account(self)
+        if self.process.tables is not None:
+            tracking.count_bytes(self, self.now)
         self.log()
+        if self.tracked is not None:
+            tracking.release(self, self.now)
         front, self.coroutine = self.front, None
         front.finished(self.keep_client and self.request_complete and not self.tunnel)
         if not self.corked:
@@ -218,11 +225,14 @@ class HttpStream(Stream):
     def on_request_data(self, data: bytes) -> None:
         """A piece of the request's body."""
         self.bytes_in += len(data)
-        frontend = self.frontend
-        self.client_expire = self.process.clock.now() + frontend.timeout_client
         if self.uploading:
+            if self.forwarding:
+                self.client_expire = self.process.clock.now() + self.frontend.timeout_client
             self.upload(data)
             return
+        self.client_expire = self.process.clock.now() + self.frontend.timeout_client
+        if self.body_expire < self.client_expire:
+            self.client_expire = self.body_expire
         self.inbox_request = [*self.inbox_request, data]
         self.inbox_size += len(data)
         if self.inbox_size >= self.front.limits.bufsize - self.front.limits.maxrewrite:
@@ -236,7 +246,7 @@ class HttpStream(Stream):
             return
         self.back.send_data(data)
         if self.tunnel:
-            self.touch_tunnel()
+            self.touch_tunnel(of_server=not self.backend.independent_streams)  # type: ignore[union-attr]
         elif self.server_expire != NEVER:
             self.server_expire = self.process.clock.now() + self.server_timeout()
 
@@ -269,18 +279,25 @@ class HttpStream(Stream):
         if self.tunnel:
             self.on_request_end(Headers())
             return
-        self.stop(Stop("C", self.when))
+        self.stop(self.abort())
 
     def on_client_half_closed(self) -> None:
         """The client will send nothing after this request; it may still read the response."""
         self.client_half_closed = True
-        if self.backend is not None and "abortonclose" in self.backend.settings.options and not self.forwarding:
+        if self.frontend.notices_aborts and self.backend is not None and "abortonclose" in self.backend.settings.options and not self.forwarding:
             self.stop(Stop("C", self.when))
 
     def on_client_gone(self) -> None:
         """The client's connection is lost."""
         self.keep_client = False
-        self.stop(Stop("C", self.when, 0))
+        if self.request_complete and self.when in "QCH" and not self.forwarding and not self.frontend.notices_aborts:
+            return  # HAProxy notices when it answers
+        self.stop(self.abort())
+
+    def abort(self) -> Stop:
+        """The client gave up: while its body went to a server that counts as transfer, and nothing is answered."""
+        uploading = self.uploading and not self.request_complete
+        return Stop("C", "D" if uploading else self.when, 0 if uploading or self.front.gone else None)
 
     def on_client_blocked(self) -> None:
         """The client reads slower than the server sends."""
@@ -344,7 +361,7 @@ class HttpStream(Stream):
         """A piece of the response's body."""
         self.bytes_out += len(data)
         if self.tunnel:
-            self.touch_tunnel()
+            self.touch_tunnel(of_client=not self.frontend.independent_streams)
         else:
             self.server_expire = self.process.clock.now() + self.server_timeout()
         if self.forwarding:
@@ -382,7 +399,11 @@ class HttpStream(Stream):
         elif self.tunnel and not reset:
             self.keep_client = False
             self.on_response_end(Headers())
+        elif reset and self.uploading and not self.request_complete and self.response is None:
+            self.stop(Stop("S", "D", 0))
         else:
+            if self.back is not None and not self.request_complete:
+                self.back.polite = True
             self.stop(Stop("S", "D" if self.response is not None else "H"))
 
     def on_server_blocked(self) -> None:
@@ -396,16 +417,18 @@ class HttpStream(Stream):
         self.front.resume()
         self.wake()
 
-    def touch_tunnel(self) -> None:
-        """Something moved in a tunnel: both sides' patience starts anew, `timeout tunnel` replacing it where it is set."""
+    def touch_tunnel(self, of_client: bool = True, of_server: bool = True) -> None:
+        """Something moved in a tunnel: both sides' patience starts anew, or only that of the side that moved it under
+        `option independent-streams`; `timeout tunnel` replaces it where it is set."""
         now, backend = self.process.clock.now(), self.backend
         assert backend is not None
         tunnel = self.own_timeouts.get("tunnel", backend.timeout_tunnel)
-        if tunnel != NEVER:
-            self.client_expire = self.server_expire = now + tunnel
-            return
-        self.client_expire = now + (self.frontend.timeout_client_fin if self.response_complete else self.frontend.timeout_client)
-        self.server_expire = now + (backend.timeout_server_fin if self.request_complete else self.server_timeout())
+        if of_client:
+            patience = self.frontend.timeout_client_fin if self.response_complete else self.frontend.timeout_client
+            self.client_expire = now + (tunnel if tunnel != NEVER else patience)
+        if of_server:
+            patience = backend.timeout_server_fin if self.request_complete else self.server_timeout()
+            self.server_expire = now + (tunnel if tunnel != NEVER else patience)
 
     def tunnel_timeout(self) -> float:
         """`timeout tunnel` where it is set, of the backend first; else the server's."""

@@ -6,7 +6,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
-from pylb.stream import connect, rules
+from pylb.stream import connect, persist, rules, tracking
 from pylb.stream import request as request_steps
 from pylb.stream.driver import Stream
 from pylb.stream.verdict import Answer, Stop, Verdict
@@ -37,8 +37,6 @@ class TcpStream(Stream):
     async def run(self) -> None:
         """Rules, backend, rules, server, then bytes both ways until both sides have ended."""
         try:
-            if self.frontend.announces:
-                self.announce()
             self.client_expire = self.process.clock.now() + self.frontend.timeout_client
             if self.frontend.tcp_request_content:
                 await self.content_rules(self.frontend)
@@ -46,7 +44,8 @@ class TcpStream(Stream):
             assert self.backend is not None
             if self.backend.tcp_request_content and self.backend is not self.frontend.own_backend:
                 await self.content_rules(self.backend)
-            self.time_request = self.ms_since(self.idle_from)
+            if self.backend.persists:
+                persist.designate(self)
             await connect.assign(self)
             await connect.establish(self)  # type: ignore[arg-type]
             if self.backend.tcp_response_content:
@@ -111,6 +110,9 @@ class TcpStream(Stream):
         self.touch()
         if self.request_complete:
             self.back.half_close()
+        if self.frontend.log_asap:
+            self.time_close = self.ms_since(self.idle_from)
+            self.log()
 
     def both_ended(self) -> bool:
         return self.request_complete and self.response_complete and not self.front.blocked and not self.back.blocked
@@ -125,7 +127,7 @@ class TcpStream(Stream):
         now = self.process.clock.now()
         backend, frontend = self.backend, self.frontend
         if not self.uploading or backend is None:
-            self.client_expire = now + frontend.timeout_client
+            self.client_expire = NEVER if self.request_complete else now + frontend.timeout_client
             return
         tunnel = backend.timeout_tunnel
         client = frontend.timeout_client_fin if self.response_complete else frontend.timeout_client
@@ -154,13 +156,15 @@ class TcpStream(Stream):
         self.touch()
         if self.uploading:
             self.back.half_close()
+        elif self.when == "C" and not self.inbox_size:
+            self.stop(Stop("C", "C"))  # there is nothing to connect for
         elif self.backend is not None and "abortonclose" in self.backend.settings.options:
             self.stop(Stop("C", self.when))
         self.arm_and_wake()
 
     def on_client_gone(self, reset: bool) -> None:
         if self.coroutine is not None:
-            self.stop(Stop("C", self.when))
+            self.stop(Stop("C", "D" if reset and self.backend is not None else self.when))
 
     def on_connected(self, back: Any) -> None:
         self.connecting = None
@@ -233,16 +237,24 @@ class TcpStream(Stream):
 
     def end_early(self, stop: Stop) -> None:
         self.termination = stop.who + (stop.when or self.when)
-        if self.backend is not None and stop.who in ("C", "c"):
+        if self.backend is not None and stop.who in ("C", "c") and (self.uploading or stop.when == "D"):
             self.count("cli_abrt")
         elif self.backend is not None and stop.who in ("S", "s") and self.uploading:
             self.count("srv_abrt")
+            if stop.who == "S":
+                self.count("eresp")
+        if stop.who in ("c", "s") and self.back is not None:
+            self.back.close()  # with FIN: who waits too long is not reset
 
     def finish(self) -> None:
         self.time_close = self.ms_since(self.idle_from)
         connect.release(self)
         self.account()
+        if self.process.tables is not None:
+            tracking.count_bytes(self, self.now)
         self.log()
+        if self.tracked is not None:
+            tracking.release(self, self.now)
         self.coroutine = None
         self.front.deadline.close()
         if not self.front.gone:
@@ -253,7 +265,7 @@ class TcpStream(Stream):
         holders: list[Any] = [self.frontend.counters, self.session.listener.counters]
         if self.backend is not None:
             holders.append(self.backend.counters)
-        if self.server is not None and self.time_connect >= 0:
+        if self.server is not None:
             holders.append(self.server.counters)
         for counters in holders:
             counters.bin += self.bytes_in

@@ -16,7 +16,11 @@ from pylb.stream import linger
 from pylb.wire.tls import Tls
 
 if TYPE_CHECKING:
+    from pylb.proxy.counters import InfoCounters
     from pylb.stream.session import Session
+
+
+TIMEOUT = "Timeout during SSL handshake"
 
 
 class TlsTransport(asyncio.Transport):
@@ -102,6 +106,14 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
         super().__init__(tls, transport)
         self._ready: Callable[[], None] | None = ready
         self._failed = failed
+        self._counters: InfoCounters | None = None
+
+    def count(self, counters: InfoCounters, now: float) -> None:
+        """It counts as a TLS connection of the process from now on."""
+        self._counters = counters
+        counters.ssl_connections += 1
+        counters.ssl_connections_total += 1
+        counters.ssl_rate.tick(now)
 
     def start(self) -> None:
         """A client speaks first; a server waits."""
@@ -143,6 +155,8 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._counters is not None:
+            self._counters.ssl_connections -= 1
         if self._ready is not None:
             self._ready = None
             self._failed(self._tls.cut_off(reset=exc is not None))
@@ -150,12 +164,27 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
             self._protocol.connection_lost(exc)
 
 
+class Unwanted(asyncio.Protocol):
+    """What is left of a connection that came when there were `maxsslconn` already."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._session.end()
+
+
 def accept_tls(session: Session, context: Any, transport: asyncio.Transport, start: Callable[[Session, asyncio.Transport], None]) -> None:
     """Do the handshake of a client's connection, then call `start` with the plain transport."""
     process, frontend, listener = session.process, session.frontend, session.listener
+    limit = process.config.global_.maxsslconn
+    if 0 < limit <= process.counters.ssl_connections:
+        transport.set_protocol(Unwanted(session))
+        transport.abort()
+        return
     tls = Tls.server(context)
     began = process.clock.now()
-    deadline = Deadline(process.loop, lambda: give_up("Timeout during SSL handshake"))
+    deadline = Deadline(process.loop, lambda: give_up(TIMEOUT))
 
     def ready() -> None:
         deadline.close()
@@ -170,8 +199,9 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
 
     def failed(why: str) -> None:
         deadline.close()
-        frontend.counters.ssl_failed_handshake += 1
-        listener.counters.ssl_failed_handshake += 1
+        if why != TIMEOUT:
+            frontend.counters.ssl_failed_handshake += 1
+            listener.counters.ssl_failed_handshake += 1
         if why != "Connection closed during SSL handshake" or frontend.logs_null:
             session.log_error(why)
         if layer._protocol is None:
@@ -184,4 +214,5 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
     layer = TlsLayer(tls, transport, ready, failed)
     transport.set_protocol(layer)
     deadline.at = began + frontend.timeout_client
-    process.counters.ssl_connections_total += 1
+    layer.count(process.counters, began)
+    listener.limit_handshakes(began)

@@ -30,20 +30,21 @@ Header = Callable[[int, int, float], str]  # facility, level, wall time
 class Target:
     """One `log` line, open for sending."""
 
-    __slots__ = ("_heads", "_header", "_least", "_limit", "_most", "_sample", "_second", "_seen", "_send", "_subsecond", "facility")
+    __slots__ = ("_heads", "_header", "_least", "_limit", "_most", "_sample", "_second", "_seen", "_send", "_structured", "_subsecond", "facility")
 
     def __init__(self, settings: LogTarget, door: Datagrams, header: Header) -> None:
         self._send, self._header = door.send, header
         self.facility = FACILITIES.index(settings.facility)
         self._most, self._least, self._sample = settings.level, settings.minimum_level, settings.sample
         self._subsecond = settings.format in SUBSECOND
+        self._structured = settings.format == "rfc5424"
         self._seen = 0
         self._limit = settings.length - 1
         self._second = -1
         self._heads: dict[int, str] = {}  # level -> header, of this second
 
-    def send(self, level: int, text: str, wall: float) -> bool:
-        """Send one message unless its level or the sampling rules it out; False when it was lost."""
+    def send(self, level: int, text: str, wall: float, data: str = "") -> bool:
+        """Send one message unless its level or the sampling rules it out; False when it was lost. RFC 5424 has room for structured `data`."""
         if level > self._most or (self._sample is not None and not self._sampled(self._sample)):
             return True
         if level < self._least:
@@ -54,6 +55,8 @@ class Target:
         head = self._heads.get(level)
         if head is None:
             head = self._heads[level] = self._header(self.facility, level, wall)
+        if data and self._structured:
+            head = f"{head[:-2]}{data} "
         return self._send((head + text)[: self._limit].encode("latin-1", "replace") + b"\n")
 
     def _sampled(self, sample: tuple[tuple[tuple[int, int], ...], int]) -> bool:
@@ -72,10 +75,10 @@ class Logger:
     def __init__(self, process: Process, targets: list[Target]) -> None:
         self._process, self._targets = process, targets
 
-    def __call__(self, level: int, text: str) -> None:
+    def __call__(self, level: int, text: str, data: str = "") -> None:
         wall = self._process.clock.wall()
         for target in self._targets:
-            if not target.send(level, text, wall):
+            if not target.send(level, text, wall, data):
                 self._process.counters.dropped_logs += 1
 
 

@@ -5,6 +5,7 @@ Invariant: what is kept in `headers` is what rules will see: one host, one conte
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from pylb.base.errors import BadMessage
@@ -87,12 +88,18 @@ class Fields:
         return None
 
 
+NAME_IN_HEAD = re.compile(rb"(?<=\n)[^:\r\n]+(?=:)")
 UNDERSTAND = {
     b"content-length": Fields.content_length,
     b"transfer-encoding": Fields.transfer_encoding,
     b"connection": Fields.connection,
     b"host": Fields.host,
 }
+
+
+def adjust_case(head: bytes, case: dict[bytes, bytes]) -> bytes:
+    """A head whose fields are written as `case` says (`h1-case-adjust`), for peers that know capitals only."""
+    return NAME_IN_HEAD.sub(lambda found: case.get(found[0], found[0]), head)
 
 
 def parse_length(text: bytes) -> int | None:

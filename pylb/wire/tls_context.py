@@ -171,7 +171,7 @@ class _BindBuilder:
 
     def _diffie_hellman(self, context: SSL.Context, offer: Offer, options: TlsBind) -> None:
         key = offer.certificate.leaf.public_key()
-        pem = offer.certificate.dh_parameters
+        pem = offer.certificate.dh_parameters or options.dh_parameters
         if pem is None and options.default_dh_param:
             pem = dh.parameters(options.default_dh_param, key.key_size if isinstance(key, rsa.RSAPublicKey) else 2048)
         if pem is None:

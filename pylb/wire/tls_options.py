@@ -36,6 +36,7 @@ class TlsBind:
     ca_sign_file: str | None = None
     generate_certificates: bool = False
     default_dh_param: int | None = None
+    dh_parameters: bytes | None = None  # `ssl-dh-param-file`, for certificates without their own
 
 
 @dataclass(slots=True)

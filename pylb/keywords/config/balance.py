@@ -221,3 +221,4 @@ def dispatch(proxy: model.Proxy, args: Args) -> None:
         raise Alert(f"'dispatch' : {error}" + ("" if "port" in str(error) else "\n"))
     args.at_most(1)
     args.extra()["dispatch"] = where
+    raise NotImplementedYet("dispatch")

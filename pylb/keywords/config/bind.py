@@ -112,7 +112,6 @@ def _number(name: str, slot: str, accept: Callable[[int], bool], complaint: str)
     bind_keyword(name, usage="<number>")(set_number)
 
 
-_number("accept-netscaler-cip", "accept_netscaler_cip", lambda value: value > 0, "must be >= 0")
 _number("backlog", "backlog", lambda value: value >= 0, "must be > 0")
 _number("maxconn", "maxconn", lambda value: value >= 0, "must be >= 0")
 _number("nice", "nice", lambda value: -1024 <= value <= 1024, "allowed range is -1024..1024")
@@ -151,13 +150,23 @@ def interface(listener: model.Bind, args: Args) -> None:
 @bind_keyword("namespace", usage="<name>")
 def namespace(listener: model.Bind, args: Args) -> None:
     """Listen in a network namespace."""
-    listener.namespace = _value(args, "missing namespace id")
+    name = _value(args, "missing namespace id")
     try:
-        with open(f"/var/run/netns/{listener.namespace}", "rb"):
+        with open(f"/var/run/netns/{name}", "rb"):
             pass
     except OSError:
-        args.reading.fail(f"Cannot open namespace '{listener.namespace}'.")
+        args.reading.fail(f"Cannot open namespace '{name}'.")
         raise Alert("error encountered while processing 'namespace'.")
+    raise NotImplementedYet("namespace")
+
+
+@bind_keyword("accept-netscaler-cip", usage="<magic number>")
+def accept_netscaler_cip(listener: model.Bind, args: Args) -> None:
+    """Expect the client's address in NetScaler's form."""
+    value = leading_integer(_value(args))
+    if value <= 0:
+        raise Alert(f"'accept-netscaler-cip' : invalid value {value}, must be >= 0")
+    raise NotImplementedYet("accept-netscaler-cip")
 
 
 @bind_keyword("expose-fd", usage="listeners")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.config import model
 from pylb.config.args import Args
 from pylb.config.registry import keyword
@@ -34,7 +34,7 @@ def issuers_chain_path(settings: model.Global, args: Args) -> None:
     """Where certificates of issuers are found."""
     if not os.path.isdir(args.at(1)):
         raise Alert("global statement 'issuers-chain-path' expects a directory path as an argument.\n")
-    settings.issuers_chain_path = args.at(1)
+    raise NotImplementedYet("issuers-chain-path")
 
 
 @keyword("ssl-server-verify", sections=GLOBAL, usage="none|required", most=1)
@@ -70,12 +70,12 @@ def ssl_dh_param_file(settings: model.Global, args: Args) -> None:
     path = args.word("'ssl-dh-param-file' expects a file path as an argument.")
     try:
         with open(path, "rb") as file:
-            readable = b"BEGIN DH PARAMETERS" in file.read()
+            text = file.read()
     except OSError:
-        readable = False
-    if not readable:
+        text = b""
+    if b"BEGIN DH PARAMETERS" not in text:
         raise Alert(f"'ssl-dh-param-file': unable to load DH parameters from file <{path}>.")
-    settings.ssl_dh_param_file = path
+    settings.bind_tls.dh_parameters = text
 
 
 @keyword("server-state-base", sections=GLOBAL, usage="<directory>", most=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
@@ -193,6 +193,8 @@ def load_server_state_from_file(proxy: model.Proxy, args: Args) -> None:
     """Where the servers' state of the previous process is read from."""
     if args.at(1) not in ("global", "local", "none"):
         raise Alert(f"'load-server-state-from-file' expects 'global', 'local' or 'none'. Got '{args.at(1)}'")
+    if args.at(1) != "none":
+        raise NotImplementedYet(f"load-server-state-from-file {args.at(1)}")
     proxy.load_server_state = args.at(1)
 
 
@@ -205,10 +207,10 @@ def server_state_file_name(proxy: model.Proxy, args: Args) -> None:
 @keyword("dynamic-cookie-key", sections=PROXY, face="backend", usage="<key>")
 def dynamic_cookie_key(proxy: model.Proxy, args: Args) -> None:
     """The secret that dynamic cookies are made with."""
-    proxy.dynamic_cookie_key = args.word("'dynamic-cookie-key' expects argument.")
+    proxy.dynamic_cookie_key = args.word("'dynamic-cookie-key' expects <secret_key> as argument.")
 
 
 @keyword("transparent", sections=PROXY, most=0)
 def transparent(proxy: model.Proxy, args: Args) -> None:
     """Connect to the address that the client wanted."""
-    proxy.options.add("transparent")
+    raise NotImplementedYet("transparent")

@@ -275,7 +275,7 @@ def redir(one: model.Server, args: Args) -> None:
 @server_keyword("namespace", usage="<name>")
 def namespace(one: model.Server, args: Args) -> None:
     """Connect from a network namespace."""
-    one.namespace = args.word("'namespace' : expects <name> as argument")
+    args.word("'namespace' : expects <name> as argument")
     raise NotImplementedYet("namespace")
 
 
