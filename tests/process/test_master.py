@@ -143,14 +143,17 @@ class Talk:
         self.program, self.worker = program, worker
 
     def __call__(self, *writes: str) -> list[str]:
-        """Each write's answer; the peer is done after the last."""
+        """Each write's answer, up to its prompt; the peer is done after the last."""
         answers = []
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(self.program.directory / "master"))
             sock.settimeout(20)
             for text in writes[:-1]:
                 sock.sendall(text.replace("WORKER", str(self.worker)).encode())
-                answers.append(self.mask(sock.recv(65536)))
+                data = b""
+                while not data.endswith(b"> "):
+                    data += sock.recv(65536)
+                answers.append(self.mask(data))
             sock.sendall(writes[-1].replace("WORKER", str(self.worker)).encode())
             sock.shutdown(socket.SHUT_WR)
             answers.append(self.mask(received(sock)))

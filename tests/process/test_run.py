@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_state_dump_is_the_same(tmp_path: Path) -> None:
             program.tell(signal.SIGHUP)
             program.says("<HTTPCLIENT> has no server available !")
             program.end(signal.SIGTERM)
-            texts.append(program.masked())
+            texts.append(re.sub(r"act\(FE\+BE\): \d\+", "act(FE+BE): N+", program.masked()))  # the last client may be leaving still
     assert texts[0] == texts[1]
 
 
