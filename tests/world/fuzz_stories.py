@@ -98,7 +98,8 @@ PATHS = ("", "", "", "", "/deny", "/return", "/redirect", "/tarpit", "/reject", 
 ODD_LINES = (
     b"content-length: 5\r\n", b"transfer-encoding: chunked\r\n", b"transfer-encoding: gzip, chunked\r\n", b"content-length: 7, 7\r\n", b" folded\r\n",
     b"connection: close\r\n", b"connection: keep-alive\r\n", b"expect: 100-continue\r\n", b"x: " + b"v" * 20000 + b"\r\n", b"bad name: 1\r\n", b"\x00: 1\r\n",
-    b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"cookie: a=b; c=d\r\n", b"host: again\r\n", b"y: " + b"w" * 9000 + b"\r\n",
+    b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    b"cookie: a=b\r\n", b"host: again\r\n", b"y: " + b"w" * 9000 + b"\r\n",
 )  # fmt: skip
 
 
@@ -305,7 +306,7 @@ class Story:
         await asyncio.sleep(4 * LONGEST)
         left = stage.process.connections
         if left:
-            self.told.trouble.append(f"{left} connections survived every timeout: {[mux for mux in world.pipes]}")
+            self.told.trouble.append(f"{left} connections survived every timeout: {list(world.pipes)}")
         for peer in self.abandoned:
             peer.reset()
         await asyncio.sleep(4 * LONGEST)
@@ -315,7 +316,10 @@ class Story:
     async def client(self, stage: Stage, number: int) -> None:
         dice = generator(self.seed, "client", number)
         await asyncio.sleep(dice.choice((0.0, 0.0, 0.1, 0.5, 2.0)))
-        peer = await stage.world.client(FRONT)
+        try:
+            peer = await stage.world.client(FRONT)
+        except (OSError, TimeoutError):  # nobody listens any more, or accepts
+            return
         peer.patience = 15.0
         self.seen_by_clients[number] = record(peer)
         try:
@@ -464,8 +468,7 @@ class Story:
         for _, line in stage.logs:
             for name in re.findall(r'"[^"]*?(c\d+\.\d+\.\d+)\b[^"]*"$', line):
                 logged[name] = logged.get(name, 0) + 1
-        twice = [f"{name} was logged {times} times" for name, times in logged.items() if times > 1]
-        return twice
+        return [f"{name} was logged {times} times" for name, times in logged.items() if times > 1]
 
 
 @contextmanager

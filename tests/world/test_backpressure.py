@@ -183,3 +183,29 @@ def test_many_slow_peers_move_everything_in_bounded_memory(stage: Make, slow: st
     assert len(done) == PEERS
     assert letters(scene, "http") == ["----"] * PEERS
     assert max(found.values()) < LIMIT, found
+
+
+def test_pipelined_requests_are_read_no_faster_than_they_are_served(stage: Make) -> None:
+    """Each of them may not let another buffer of them in."""
+    scene = stage(CONFIG.format(mode="http"), Link(window=1 << 20))
+    found: dict[str, int] = {}
+    requests = 20000
+
+    async def serve(peer: Peer) -> None:
+        while await peer.expect(b"\r\n\r\n"):
+            await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+    scene.origin(BACK, serve)
+
+    async def story(scene: Stage) -> None:
+        client = await scene.world.client(FRONT)
+        over = asyncio.Event()
+        watcher = scene.world.create_task(highest(scene, over, found))
+        client.transport.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n" * requests)  # type: ignore[union-attr]
+        await client.until(lambda: client.buffer.count(b"HTTP/1.1 200") >= 300, "some answers")
+        client.reset()
+        over.set()
+        await watcher
+
+    scene.run(story, settle=5)
+    assert max(found.values()) < 1 << 17, found
