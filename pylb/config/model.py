@@ -378,6 +378,18 @@ class ForwardFor:
 
 
 @dataclass(slots=True)
+class PersistenceCookie:
+    """`cookie`: its name, the words without a value as they stand, and the rest; times in seconds."""
+
+    name: bytes
+    flags: frozenset[str] = frozenset()  # rewrite insert prefix indirect nocache postonly preserve httponly secure dynamic
+    domains: list[bytes] = field(default_factory=list)
+    attributes: list[bytes] = field(default_factory=list)
+    maxidle: int = 0
+    maxlife: int = 0
+
+
+@dataclass(slots=True)
 class Proxy:
     """A `frontend`, `backend`, `listen` or `defaults` section. `kind` tells which; a listen has both faces."""
 
@@ -449,7 +461,7 @@ class Proxy:
     http_check_options: set[str] = field(default_factory=set)  # disable-on-404, send-state
     http_reuse: Literal["never", "safe", "aggressive", "always"] = "safe"
     http_send_name_header: bytes | None = None
-    cookie: Any = None
+    cookie: PersistenceCookie | None = None
     dynamic_cookie_key: str | None = None
     source: Any = None
     persist_rules: list[Rule] = field(default_factory=list)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pylb.base.timers import NEVER
 from pylb.proxy.balance import Full
 from pylb.proxy.balance.base import ALL_FULL
+from pylb.stream import persist
 from pylb.stream.verdict import Stop
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ PAUSE = 1.0  # seconds between two attempts on one server that refused
 def assign_at_once(stream: Any) -> bool:
     """Give the stream a server and a slot when that needs no waiting, as nearly always."""
     backend: Backend = stream.backend
-    if backend.server_rules or stream.session.private_pools:
+    if stream.wanted is not None or stream.session.private_pools:
         return False
     server = backend.balancer.pick(stream, stream.avoid)
     if server is None or server is ALL_FULL or (server.maxconn and server.full()):
@@ -41,7 +42,9 @@ async def assign(stream: Any) -> None:
     backend: Backend = stream.backend
     if stream.server is not None and stream.server_slot:
         return
-    wanted = wanted_server(stream) or kept_server(stream)
+    wanted = stream.wanted or kept_server(stream)
+    if stream.wanted is not None and overcrowded(stream, stream.wanted):
+        wanted = None
     server = wanted or backend.balancer.pick(stream, stream.avoid)
     if server is None:
         backend.counters.econ += 1
@@ -56,14 +59,14 @@ async def assign(stream: Any) -> None:
         stream.time_queue = stream.ms_since(stream.idle_from)
 
 
-def wanted_server(stream: Any) -> Server | None:
-    """`use-server` rules: the first that holds, if its server is usable."""
-    for rule in stream.backend.server_rules:
-        if rule.test is None or rule.test(stream, True):
-            name = rule.target if isinstance(rule.target, str) else rule.target(stream)
-            server: Server | None = stream.backend.servers_by_name.get(name)
-            return server if server is not None and server.is_usable() else None
-    return None
+def overcrowded(stream: Any, server: Server) -> bool:
+    """Is the queue of the designated server full (`maxqueue`)? Then `option redispatch` sends the stream elsewhere."""
+    if not server.maxqueue or len(server.queue) < server.maxqueue or not server.full():
+        return False
+    if stream.forced or not stream.backend.redispatch_after:
+        raise Stop("S", "Q", 503)
+    persist.unbind(stream)
+    return True
 
 
 def kept_server(stream: Any) -> Server | None:
@@ -86,11 +89,10 @@ def take(stream: Any, server: Server, balanced: bool = True) -> None:
     stream.server = server
     stream.server_slot = True
     server.take(stream)
-    if balanced:
+    if balanced and server is not stream.avoid:
         server.counters.lbtot += 1
         stream.backend.counters.lbtot += 1
     now = stream.now if stream.running else stream.process.clock.now()
-    server.counters.session_started(now)
     server.counters.lastsess = stream.backend.counters.lastsess = now
 
 
@@ -101,14 +103,16 @@ async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) ->
     stream.server = server
     clock = stream.process.clock
     place = stream.place = queue.push(stream, (stream.priority_class, clock.now() + stream.priority_offset / 1000))
-    stream.queue_ahead = (place.ahead, 0) if server is not None else (0, place.ahead)
+    stream.queue_ahead = (place.ahead + 1, 0) if server is not None else (0, place.ahead + 1)
     queue_of.counters.queued()
     stream.step_expire = stream.process.clock.now() + backend.timeout_queue
     try:
         await stream.wait("Q", lambda: stream.server_slot or place.queue is None)
     except Stop as stop:
         stream.server = None
+        stream.time_queue = stream.ms_since(stream.idle_from)
         if stop.who in ("s", "S"):
+            backend.counters.econ += 1
             raise Stop("s", "Q", 503) from None
         raise
     finally:
@@ -118,6 +122,7 @@ async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) ->
             queue.leave(place)
         stream.place = None
     if not stream.server_slot:  # thrown out of a server's queue: choose again
+        persist.unbind(stream)
         stream.server = None
         await assign(stream)
 
@@ -128,7 +133,7 @@ def serve_queues(server: Server) -> None:
         waiting: Any = server.next_waiting()
         if waiting is None:
             return
-        take(waiting, server)
+        take(waiting, server, balanced=False)
         server.backend.process.loop.call_soon(waiting.wake)
 
 
@@ -155,7 +160,7 @@ def drop_slot(stream: Any) -> None:
         server: Server = stream.server
         server.drop(stream)
         if server.queue.places.entries or server.backend.queue.places.entries:
-            serve_queues(server)
+            server.backend.process.loop.call_soon(serve_queues, server)  # after this stream's log line
 
 
 # -- a connection
@@ -167,6 +172,7 @@ def reuse(stream: HttpStream) -> bool:
     if pooled is None:
         return False
     stream.reused = True
+    server.counters.session_started(stream.now)
     server.counters.reuse += 1
     stream.backend.counters.reuse += 1
     stream.back = pooled
@@ -186,6 +192,8 @@ async def establish(stream: HttpStream) -> None:
             connected(stream)
             return
         await after_failure(stream, server, began)
+        if stream.server is not server and reuse(stream):
+            return
 
 
 async def attempt(stream: Any, server: Server) -> None:
@@ -197,6 +205,9 @@ async def attempt(stream: Any, server: Server) -> None:
     else:
         stream.count("connect")
     assert server.connect is not None
+    server.counters.session_started(stream.process.clock.now())
+    if backend.is_http:
+        count_connection(server, 1)
     stream.connecting = server.connect(stream)
     stream.step_expire = stream.process.clock.now() + backend.timeout_connect
     try:
@@ -210,6 +221,20 @@ async def attempt(stream: Any, server: Server) -> None:
         stream.connect_error = TimeoutError("connect")
     finally:
         stream.step_expire = NEVER
+        if stream.back is None and backend.is_http:
+            count_connection(server, -1)
+
+
+def count_connection(server: Server, change: int) -> None:
+    """A connection to the server, with its stream, exists from its beginning on, whether it succeeds or not."""
+    counters = server.backend.counters
+    counters.h1_open_connections += change
+    counters.h1_open_streams += change
+    server.counters.used_conn_cur += change
+    if change > 0:
+        counters.h1_total_connections += 1
+        counters.h1_total_streams += 1
+        server.pool.note_use()
 
 
 def connected(stream: Any) -> None:
@@ -229,11 +254,17 @@ async def after_failure(stream: Any, server: Server, began: float) -> None:
     if may_redispatch(stream, backend):
         drop_slot(stream)
         stream.server, stream.avoid = None, server
+        if backend.serves_in_turn and backend.balancer.active == 1 and not timed_out:
+            await rest(stream, min(PAUSE, backend.timeout_connect) - (stream.process.clock.now() - began))
+        persist.unbind(stream)
+        stream.time_queue = -1
         await assign(stream)
         if stream.server is not server:
             stream.redispatched = True
+            persist.moved(stream)
             count_on(backend, server, "wredis")
             return
+        timed_out = True  # the same one again: there was a pause already, or none is needed
     count_on(backend, server, "wretr")
     if not timed_out:
         await rest(stream, min(PAUSE, backend.timeout_connect) - (stream.process.clock.now() - began))
@@ -254,12 +285,12 @@ def may_redispatch(stream: Any, backend: Backend) -> bool:
     """Does this retry go to another server? On the retries `option redispatch` names, and always where the algorithm is a round robin
     over more than one server, since then no server was wanted in particular."""
     after = backend.redispatch_after
-    if not after or stream.persistent:
+    if not after or stream.forced:
         return False
-    left = backend.retries - stream.retried
-    if backend.serves_in_turn and backend.balancer.active > 1:
+    if backend.serves_in_turn and backend.balancer.active > 1 and not stream.direct:
         return True
-    return bool(stream.retried % after == 0 if after > 0 else left % -after == 0)
+    interval = after if after > 0 else backend.retries + 1 + after
+    return interval != 0 and stream.retried % interval == 0
 
 
 async def rest(stream: Any, seconds: float) -> None:
@@ -294,7 +325,7 @@ def send_request(stream: HttpStream) -> None:
     if stream.request_complete:
         back.send_end(stream.request_trailers)
     else:
-        stream.client_expire = stream.now + stream.frontend.timeout_client
+        stream.client_expire = NEVER  # the rest of the body has the server's time until there is a response
     stream.server_expire = stream.now + stream.server_timeout()
 
 

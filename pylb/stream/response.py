@@ -236,6 +236,8 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
         stream.time_request = stream.ms_since(stream.idle_from)
     if answer.when == "H":
         stream.time_data = -1
+    elif answer.who == "P":
+        persist.refused(stream)
     stream.termination = answer.who + answer.when
     if answer.who == "P" and stream.process.tables is not None:
         tracking.count(stream, tracking.ERROR, stream.now)
@@ -286,6 +288,8 @@ async def end_early(stream: HttpStream, stop: Stop) -> None:
     when = stop.when or stream.when
     stream.termination = stop.who + when
     abort_counts(stream, stop.who, when)
+    if stop.who == "c" and stream.back is not None:
+        stream.back.polite = True
     if stream.front.gone and stop.who != "C":
         stream.count("cli_abrt")
     if stream.head_sent or (stream.front.gone and stop.who == "C"):
@@ -349,10 +353,12 @@ def account(stream: HttpStream) -> None:
             totals.hrsp_2xx += 1
         else:
             count_status(totals, status)
-    if server is not None and stream.time_queue >= 0:
+    if server is not None:
         own = server.counters
         own.bin += size_in
         own.bout += size_out
+        if stream.time_queue < 0:
+            return
         note_times(stream, backend, server)
 
 
