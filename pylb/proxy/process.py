@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pylb.base.clock import Clock
 from pylb.base.net import Net
 from pylb.proxy.counters import InfoCounters
+from pylb.proxy.table import make_tables
 
 if TYPE_CHECKING:
     from pylb.config.model import Config
@@ -38,6 +39,7 @@ class Process:
         self.proxies: list[Frontend | Backend] = []  # in the order of `show stat`: a listen's frontend comes before its backend
         self.counters = InfoCounters()
         self.variables: dict[str, Any] = {}  # proc.*
+        self.tables = make_tables(config)  # stick tables by name; None: there are none
         self.started = clock.now()
         self.started_wall = clock.wall()
         self.maxconn = config.global_.maxconn

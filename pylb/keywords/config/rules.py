@@ -122,7 +122,7 @@ def find_action(ruleset: str, word: str) -> Entry[Callable[..., model.Run]] | No
 def _candidates(word: str) -> list[str]:
     """`word` itself, and what stands before its parenthesis or number: ``set-var(txn.x)`` and ``track-sc0``."""
     stem = word.partition("(")[0]
-    return [word, stem, stem.rstrip("0123456789")]
+    return [word, stem, stem.rstrip("0123456789"), "track-sc" if word.startswith("track-sc") else word]
 
 
 def earlier(proxy: model.Proxy, args: Args, kind: str, word: str) -> None:
@@ -317,7 +317,7 @@ def tcp_rule(proxy: model.Proxy, args: Args, ruleset: str) -> model.Rule:
     except (BareAlert, NotImplementedYet):
         raise
     except Alert as error:
-        raise Alert(f"'{ruleset} {word}' : {error}" if word in TCP_BUILT_IN[ruleset] else str(error))
+        raise Alert(f"'{ruleset} {word}' : {error}" if word in TCP_BUILT_IN[ruleset] or entry.name == "track-sc" else str(error))
     test: Test | None = None
     if args.at_condition():
         test = _condition(args, f"'{ruleset} {word}' : error detected in {proxy.label} while parsing '{args.peek()}' condition : {{}}")
@@ -327,9 +327,9 @@ def tcp_rule(proxy: model.Proxy, args: Args, ruleset: str) -> model.Rule:
 
 
 def _needs_content(args: Args) -> bool:
-    """Does a `capture` rule look at what may not have arrived yet?"""
+    """Does a `capture` or `track-sc` rule look at what may not have arrived yet?"""
     source = source_of(args.at(3))
-    return args.at(2) == "capture" and bool(source) and not available(source, Checkpoint.FRONTEND_SESSION)
+    return (args.at(2) == "capture" or args.at(2).startswith("track-sc")) and bool(source) and not available(source, Checkpoint.FRONTEND_SESSION)
 
 
 @keyword("monitor", sections=FACES, face="frontend", usage="fail { if | unless } <condition>")
