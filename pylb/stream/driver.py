@@ -239,8 +239,9 @@ class Stream:
         """The line of a proxy without a log format, when the stream begins (configuration.txt 8.2.1)."""
         frontend, session = self.frontend, self.session
         if frontend.send_log is not None:
-            source, destination = (f"{host}:{port}" if host else "unix:1" for host, port in (session.source, session.destination))
-            frontend.send_log(6, f"Connect from {source} to {destination} ({frontend.name}/{'HTTP' if frontend.is_http else 'TCP'})")
+            host, port = session.source
+            way = f"from {host}:{port} to {session.destination[0]}:{session.destination[1]}" if host else f"to unix:{session.listener.id}"
+            frontend.send_log(6, f"Connect {way} ({frontend.name}/{'HTTP' if frontend.is_http else 'TCP'})")
 
     def log(self) -> None:
         """One line, unless options say otherwise (configuration.txt 8.3)."""

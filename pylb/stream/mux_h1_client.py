@@ -118,8 +118,6 @@ class ClientH1(H1):
         """A whole head was read: its stream begins, and takes what is there of the body."""
         if rest and request.framing is CHUNKED and not self.well_begun(rest):
             return
-        if self.frontend.log_line is None:
-            self.session.log_connection()
         stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
         stream.corked = True
         if request.framing is NO_BODY:

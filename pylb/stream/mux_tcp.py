@@ -98,8 +98,9 @@ class ClientTcp(Tcp):
         transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 4)
         session = self.session
         session.process.sessions.add(self)
-        session.log_connection()
         self.stream = TcpStream(session, self)
+        if session.frontend.announces:
+            self.stream.announce()
         self.deadline = Deadline(session.process.loop, self.stream.on_deadline)
         session.process.loop.call_soon(self.stream.start)
 

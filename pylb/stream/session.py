@@ -118,14 +118,6 @@ class Session:
         host = f"{self.source[0]}:{self.source[1]}" if self.source[0] else f"unix:{self.source[1]}"
         frontend.send_log(6, f"{host} [{log_date(self.accepted_wall)}] {frontend.name}/{self.listener.bind.name or self.listener.id}: {text}")
 
-    def log_connection(self) -> None:
-        """All that a frontend without a log format tells of a stream, when it begins: who came (configuration.txt 8.2.1)."""
-        frontend, source = self.frontend, self.source
-        if frontend.send_log is None or frontend.log_line is not None:
-            return
-        way = f"from {source[0]}:{source[1]} to {self.destination[0]}:{self.destination[1]}" if source[0] else f"to unix:{self.listener.id}"
-        frontend.send_log(6, f"Connect {way} ({frontend.name}/{'HTTP' if frontend.is_http else 'TCP'})")
-
 
 def host_port(name: Any) -> HostPort:
     """A socket name as (address, port); ("", 0) for unix sockets."""
