@@ -403,13 +403,13 @@ def request_line_of(stream: Any) -> bytes | None:
     """The request line as received; `<BADREQ>` when there was none."""
     line: bytes | None = getattr(stream, "request_line", None)
     if line is None and getattr(stream, "request", None) is not None:
-        line = stream.request.line()
+        line = stream.request.line()[: stream.frontend.longest_line]
     return line
 
 
 @variable("r", text=True, http=True)
 def request_line(stream: Any) -> str:
-    """Method, URI and version."""
+    """Method, URI and version, cut to `tune.http.logurilen`."""
     line = request_line_of(stream)
     return log_uri(line.decode("latin-1")) if line is not None else "<BADREQ>"
 
@@ -433,7 +433,8 @@ def http_uri(stream: Any) -> str:
 
 @variable("HV", text=True, http=True)
 def http_version(stream: Any) -> str:
-    return _word(stream, 2)
+    line = request_line_of(stream)
+    return "HTTP/0.9" if line is not None and line.count(b" ") == 1 else _word(stream, 2)  # the line was cut
 
 
 @variable("HP", text=True, http=True)

@@ -61,7 +61,10 @@ class Face:
         self.http_response = tuple(settings.http_response)
         self.http_after_response = tuple(settings.http_after_response)
         self.redirects = tuple(settings.redirects)
-        self.cookie_capture = settings.cookie_capture if settings.is_frontend else None
+        self.cookie_capture = None
+        if settings.is_frontend and settings.cookie_capture is not None:
+            prefix, exact, length = settings.cookie_capture
+            self.cookie_capture = (prefix, exact, min(length, process.config.global_.cookie_maxlen))
         self.checks_cacheability = "checkcache" in settings.options
         self.has_response_rules = bool(
             self.http_response or self.http_after_response or settings.response_captures or self.cookie_capture or self.checks_cacheability
@@ -136,6 +139,7 @@ class Frontend(Face):
         self.log_line: Callable[[Any], str] | None = None  # the compiled log format; None: nothing is logged
         self.notices_aborts = "abortonclose" in settings.options  # else clients are not listened to once their request is complete
         self.announces = False  # no format: a line when a stream begins instead
+        self.longest_line = process.config.global_.http_logurilen  # of a request, in logs
         self.keeps_request_line = False  # the log shows the request line as it came
         self.unique_id_header = settings.unique_id_header
         self.unique_id_format = settings.unique_id_format

@@ -75,7 +75,7 @@ class Server:
         self.check = Health(self, settings.check.rise, settings.check.fall, settings.check.enabled)
         self.agent = Agent(self, 1, 1, settings.agent.enabled)
         if self.admin:
-            self.check.health, self.check.paused = 0, True
+            self.check.health, self.check.paused = 0, settings.disabled
         self.errors_in_row = 0
         self.tls_suspended = False  # `set server ... ssl off`
         self.emit: Callable[[Transition], None] | None = None  # who logs, wakes and shuts down; set by the process

@@ -23,13 +23,14 @@ from pylb.wire.replies import raw_error_reply
 if TYPE_CHECKING:
     from pylb.stream.session import Session
 
+DISCARD = 1.0  # seconds for which a client may go on sending what nobody wants
 NO_BODY, CHUNKED = Framing.NONE, Framing.CHUNKED
 
 
 class ClientH1(H1):
     """The client's side."""
 
-    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "has_served", "idle_from", "limits", "lingering", "request_began", "session", "stream", "waits_for_head")
+    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "discarding", "has_left", "has_served", "idle_from", "limits", "lingering", "request_began", "session", "stream", "waits_for_head")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session.frontend.counters)
@@ -41,6 +42,7 @@ class ClientH1(H1):
         self.lingering: linger.Lingering | None = None
         self.busy = False  # the loop over pipelined requests is running
         self.gone = False
+        self.discarding = self.has_left = False  # everything is said; what the client still sends is not read
         self.has_served = False  # a request at least
         self.waits_for_head = False  # the first bytes of a request have come, the rest has not
 
@@ -59,6 +61,8 @@ class ClientH1(H1):
 
     # -- bytes in
     def data_received(self, data: bytes) -> None:
+        if self.discarding:
+            return
         self.counters.h1_bytes_in += len(data)
         stream = self.stream
         if stream is None:
@@ -108,7 +112,7 @@ class ClientH1(H1):
     def await_head(self) -> None:
         """A part of a head is there: the rest has `timeout http-request`, from the first byte on."""
         timeout = self.frontend.timeout_http_request
-        self.deadline.at = self.request_began + (timeout if timeout != NEVER else self.frontend.timeout_client)
+        self.deadline.at = self.request_began + timeout if timeout != NEVER else self.session.process.clock.now() + self.frontend.timeout_client
         if len(self.buffer) > 4 * self.limits.bufsize:
             self.pause()
         else:
@@ -163,6 +167,8 @@ class ClientH1(H1):
 
     def eof_received(self) -> bool:
         self.at_eof = True
+        if self.discarding:
+            return False
         if self.stream is None:
             self.read_requests() if self.buffer else self.end_of_requests()
         elif self.reader is not None:
@@ -176,7 +182,7 @@ class ClientH1(H1):
         stream = self.stream
         if stream is not None:
             stream.on_client_gone()
-        elif not self.at_eof and (self.waits_for_head or not self.session.requests):
+        elif not self.at_eof and not self.has_left and (self.waits_for_head or not self.session.requests):
             self.count_bad_request()
             self.frontend.counters.hrsp_4xx += 1
             if self.buffer or self.frontend.logs_null:
@@ -246,6 +252,8 @@ class ClientH1(H1):
     def on_deadline(self) -> None:
         if self.stream is not None:
             self.stream.on_deadline()
+        elif self.discarding:
+            self.transport.close()
         elif self.waits_for_head or not self.session.requests:
             self.on_head_timeout()
         else:
@@ -282,11 +290,13 @@ class ClientH1(H1):
         self.stream = None
         self.chunked = False
         self.frontend.counters.h1_open_streams -= 1
-        if self.reader is not None:
-            keep = False
-            self.reader = None
+        unread, self.reader = self.reader is not None, None
         if self.gone:
             self.depart()
+            return
+        if unread and not self.at_eof and not self.blocked and not self.transport.is_closing():
+            self.flush()
+            self.discard()
             return
         if not keep or (self.at_eof and not self.buffer):
             self.flush()
@@ -300,6 +310,13 @@ class ClientH1(H1):
         if self.frontend.process.stopping and not self.buffer and "idle-close-on-response" not in self.frontend.settings.options:
             self.flush()
             self.leave()
+
+    def discard(self) -> None:
+        """Close our half only, for a while: with the whole, what the client still sends would be met by a reset, and the answer lost."""
+        self.discarding = self.has_left = True
+        self.resume()
+        self.transport.write_eof()
+        self.deadline.at = self.session.process.clock.now() + min(DISCARD, self.frontend.timeout_client)
 
     def continue_reading(self) -> None:
         """Called from the loop after a stream ended outside `data_received`: serve what was pipelined."""
@@ -334,6 +351,7 @@ class ClientH1(H1):
 
     def leave(self) -> None:
         """Close when everything has been sent, or the client has not read for too long."""
+        self.has_left = True
         self.lingering = linger.close(self.transport, self.session.process.loop, self.frontend.timeout_client_fin) or self.lingering
 
     def kill(self) -> None:

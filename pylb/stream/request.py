@@ -46,7 +46,7 @@ def look(stream: HttpStream) -> None:
         cookie = cookies.capture(stream.request.headers, prefix, exact)
         stream.cookie_captured_request = cookie[:length] if cookie else None
     if frontend.keeps_request_line:
-        stream.request_line = stream.request.line()
+        stream.request_line = stream.request.line()[: frontend.longest_line]
 
 
 async def face_rules(stream: HttpStream, face: Face) -> None:

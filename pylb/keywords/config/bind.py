@@ -6,6 +6,7 @@ import grp
 import pwd
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from pylb.base import address, units
 from pylb.base.errors import Alert, NotImplementedYet
@@ -35,10 +36,25 @@ def bind(proxy: model.Proxy, args: Args) -> None:
         addresses = address.parse_addresses(text, address.BIND, args.env)
     except Alert as error:
         raise Alert(f"'bind' : {error}")
-    new = [model.Bind(where, args.place, text) for where in addresses]
+    new = [model.Bind(prefixed(where, args.config.global_.unix_bind_prefix), args.place, text) for where in addresses]
     proxy.binds += new
     args.index = 2
     read_words(new, args, f"'bind {text}' in section '{'listen' if proxy.kind == 'listen' else proxy.kind}'")
+    for listener in new:
+        if listener.address.kind == "unix":
+            settle_owner(listener, args.config.global_)
+
+
+def prefixed(where: address.Address, prefix: str) -> address.Address:
+    """Where a unix socket is with the prefix of `unix-bind`."""
+    return replace(where, host=prefix + where.host) if prefix and where.kind == "unix" else where
+
+
+def settle_owner(listener: model.Bind, settings: model.Global) -> None:
+    """What `unix-bind` says of owner and permissions, where the line does not."""
+    for slot in ("mode", "uid", "gid"):
+        if getattr(listener, slot) is None:
+            setattr(listener, slot, getattr(settings, f"unix_bind_{slot}"))
 
 
 def read_words(binds: list[model.Bind], args: Args, who: str, form: str = "{} : {}") -> None:

@@ -97,6 +97,7 @@ def pidfile(settings: model.Global, args: Args) -> None:
 def localpeer(settings: model.Global, args: Args) -> None:
     """The name among peers."""
     settings.localpeer = args.word("'localpeer' expects a name as an argument.")
+    args.env["HAPROXY_LOCALPEER"] = settings.setenv["HAPROXY_LOCALPEER"] = settings.localpeer
 
 
 @keyword("user", sections=GLOBAL, usage="<user>", most=1)
