@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 ALL_RETRYABLE = frozenset(("conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected", "500", "502", "503", "504"))
-IN_TURN = frozenset(("roundrobin", "static-rr", "random"))  # algorithms that want no server in particular
+IN_TURN = frozenset(("roundrobin", "static-rr", "random", "leastconn"))  # algorithms that want no server in particular
 
 
 CONNECTION_MODES = ("http-keep-alive", "http-server-close", "httpclose")
@@ -132,6 +132,7 @@ class Frontend(Face):
         self.logs_normal = "dontlog-normal" not in settings.options
         self.log_separate_errors = "log-separate-errors" in settings.options
         self.log_asap = "logasap" in settings.options
+        self.counts_at_once = "contstats" in settings.options
         extra = settings.extra
         self.keepalive: Keepalive | None = None  # of client connections
         if "clitcpka" in settings.options:
@@ -193,8 +194,11 @@ class Backend(Face):
         self.server_rules = tuple(settings.server_rules)
         self.persist_rules = tuple(settings.persist_rules)
         self.cookie = settings.cookie if self.is_http else None
-        self.persists = bool(self.cookie is not None or self.server_rules or self.persist_rules)  # servers may be designated
+        self.stick_rules = tuple(settings.stick_rules)
+        self.persists = bool(self.cookie is not None or self.server_rules or self.persist_rules or self.stick_rules)  # servers may be designated
         self.persists_when_down = "persist" in settings.options
+        self.dynamic_cookies = settings.cookie is not None and "dynamic" in settings.cookie.flags
+        self.dynamic_cookie_key = settings.dynamic_cookie_key
         self.has_response_rules = self.has_response_rules or self.cookie is not None
         self.name_header = settings.http_send_name_header.lower() if settings.http_send_name_header is not None else None
         self.last_change = process.clock.now()

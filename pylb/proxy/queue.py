@@ -74,7 +74,7 @@ class Queue:
 
     def drain(self) -> list[Any]:
         """Take out every stream that may go elsewhere, in order; those bound to the server by `force-persist` stay."""
-        movable: list[Place] = [place for place in self.places if not getattr(place.stream, "force_persist", False)]
+        movable: list[Place] = [place for place in self.places if not getattr(place.stream, "forced", False)]
         for place in movable:
             self.leave(place)
         return [place.stream for place in movable]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.base.order import Entry
+from pylb.config.dynamic_cookie import dynamic_cookie
 from pylb.proxy import weights
 from pylb.proxy.balance import make_balancer
 from pylb.proxy.counters import ServerCounters, Times, fold_times
@@ -83,6 +84,12 @@ class Server:
 
     def __repr__(self) -> str:
         return f"Server('{self.backend.name}/{self.name}' {self.status_text} {self.served}/{self.maxconn or '-'} q{len(self.queue)})"
+
+    def refresh_cookie(self) -> None:
+        """The cookie configured, or one made from the address where the backend says so; the address, the key or its use changed."""
+        if self.settings.cookie is None:
+            backend = self.backend
+            self.cookie = dynamic_cookie(backend.dynamic_cookie_key, self.address) if backend.dynamic_cookies else None
 
     # -- slots: the hot path
     def take(self, stream: Any = None) -> None:
@@ -382,6 +389,7 @@ def build_servers(backend: Backend, now: float) -> None:
                 number += 1
             used.add(number)
         server = Server(backend, settings, settings.id or number, now)
+        server.refresh_cookie()
         backend.servers.append(server)
         backend.servers_by_name[server.name] = server
     name = backend.settings.balance.algorithm if backend.settings.balance is not None else "roundrobin"

@@ -49,7 +49,7 @@ def test_a_slot_goes_to_who_came_first() -> None:
 def test_losing_a_server_moves_its_queue() -> None:
     backend = farm([server("s1"), server("s2")], options=("redispatch",))
     one = backend.servers[0]
-    stays = SimpleNamespace(force_persist=True)
+    stays = SimpleNamespace(forced=True)
     one.queue.push("moves")
     one.queue.push(stays)
     change = one.command_state("maint", 0.0)

@@ -70,6 +70,7 @@ def move(server: Server, address: Address) -> None:
     if address == server.address:
         return
     server.address = address
+    server.refresh_cookie()
     drop_idle(server)
 
 
