@@ -98,6 +98,7 @@ class Global:
     log_tag: str | None = None
     log_send_hostname: str | None = None
     maxconn: int = 0  # 0: computed at start from the descriptor limit, as HAProxy does
+    proxy_maxconn: int = 0  # of frontends that do not say their own; the command line's only
     maxconnrate: int = 0
     maxsessrate: int = 0
     maxsslconn: int = 0
@@ -114,7 +115,6 @@ class Global:
     close_spread_time: int | None = None
     no_exit_on_failure: bool = False
     mworker_max_reloads: int | None = None
-    ssl_dh_param_file: str | None = None
     nbthread: int = 0
     spread_checks: int = 0
     max_spread_checks: int = 0
@@ -125,7 +125,6 @@ class Global:
     insecure_setuid: bool = False
     ca_base: str | None = None
     crt_base: str | None = None
-    issuers_chain_path: str | None = None
     default_dh_param: int | None = None
     bind_tls: TlsBind = field(default_factory=TlsBind)  # ssl-default-bind-*
     server_tls: TlsServer = field(default_factory=TlsServer)  # ssl-default-server-*
@@ -141,10 +140,9 @@ class Global:
     bufsize: int = 16384
     maxrewrite: int = 1024
     max_headers: int = 101
-    http_logurilen: int = 1024
+    http_logurilen: int = 1023
     cookie_maxlen: int = 63
     max_idletimer: int = 1000
-    retry_on_zero_rtt: bool = False
     h1_case_adjust: dict[bytes, bytes] = field(default_factory=dict)
     unix_bind_prefix: str = ""
     unix_bind_mode: int | None = None
@@ -172,9 +170,7 @@ class Bind:
     mss: int | None = None
     tcp_user_timeout: int | None = None
     interface: str | None = None
-    namespace: str | None = None
     accept_proxy: bool = False
-    accept_netscaler_cip: int | None = None
     defer_accept: bool = False
     tfo: bool = False
     transparent: bool = False
@@ -192,7 +188,6 @@ class Bind:
     thread: str | None = None
     nice: int = 0
     proto: str | None = None
-    quic: bool = False
 
 
 @dataclass(slots=True)
@@ -268,12 +263,10 @@ class Server:
     tcp_user_timeout: int | None = None
     tfo: bool = False
     interface: str | None = None
-    namespace: str | None = None
     no_stick: bool = False
     proto: str | None = None
     socks4: Address | None = None
     init_addr: tuple[str, ...] = ()
-    init_state: str | None = None
     unresolved: bool = False  # the name has no address (yet): the server starts in maintenance
     resolvers: str | None = None
     resolve_opts: dict[str, str] = field(default_factory=dict)
@@ -436,7 +429,6 @@ class Proxy:
     tcp_request_session: list[Rule] = field(default_factory=list)
     monitor_uri: bytes | None = None
     monitor_fail: list[Test] = field(default_factory=list)
-    monitor_net: Any = None
     log_format: LogFormat | None = None
     log_format_source: str | None = None
     log_format_sd: Text | None = None
@@ -468,7 +460,6 @@ class Proxy:
     stick_rules: list[Any] = field(default_factory=list)
     email_alert: dict[str, Any] = field(default_factory=dict)
     load_server_state: str | None = None
-    hash_preserve_affinity: str | None = None
     # -- a place for words of leaves that need no field of their own
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -81,6 +81,7 @@ class Stream:
     captures_response: list[bytes | None] | None = None
     connect_error: OSError | None = None
     connecting: Any = None
+    counted_in = counted_out = 0  # bytes that are in the statistics already (`option contstats`)
     cookie_captured_request: bytes | None = None
     cookie_captured_response: bytes | None = None
     cookie_state = "--"
@@ -103,6 +104,7 @@ class Stream:
     server_gone = False
     step_expire = NEVER
     termination = "--"
+    stick_stores: list[Any] | None = None  # keys that shall lead to the server that answers
     tracked: list[Any] | None = None  # what stick counters hold
     tunnel = False
     unique_id: str | None = None
@@ -234,6 +236,15 @@ class Stream:
     def count(self, name: str) -> None:
         """Add one to the counter on every object of this stream that has it."""
         self.frontend.count(self.session.listener, self.backend, self.server, name)
+
+    def count_bytes(self) -> None:
+        """`option contstats`: bytes are in the statistics as soon as they have come."""
+        size_in, size_out = self.bytes_in - self.counted_in, self.bytes_out - self.counted_out
+        self.counted_in, self.counted_out = self.bytes_in, self.bytes_out
+        for holder in (self.frontend, self.session.listener, self.backend, self.server):
+            if holder is not None:
+                holder.counters.bin += size_in
+                holder.counters.bout += size_out
 
     def announce(self) -> None:
         """The line of a proxy without a log format, when the stream begins (configuration.txt 8.2.1)."""

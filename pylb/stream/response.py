@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
 from pylb.proxy.health import LOST_RESPONSES, READ_ERROR
-from pylb.stream import connect, local, persist, replay, rules, scruples, tracking
+from pylb.stream import connect, local, persist, replay, rules, scruples, sticking, tracking
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
 from pylb.wire.h1 import fields_size, settle_framing
@@ -45,6 +45,8 @@ def head_received(stream: HttpStream) -> None:
     status = stream.status = response.status
     if stream.process.tables is not None:
         tracking.count_status(stream, status, stream.now)
+        if stream.backend.stick_rules:  # type: ignore[union-attr]
+            sticking.store(stream)
     if stream.request_variables is not None:  # the request is over, and so are its variables
         stream.request_variables = None
     known = response.known
@@ -239,7 +241,7 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
     elif answer.who == "P":
         persist.refused(stream)
     stream.termination = answer.who + answer.when
-    if answer.who == "P" and stream.process.tables is not None:
+    if answer.who == "P" and answer.when != "H" and stream.process.tables is not None:
         tracking.count(stream, tracking.ERROR, stream.now)
     stream.count("intercepted") if answer.who == "L" and stream.backend in (None, stream.frontend.own_backend) and stream.server is None else None
     stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete and not stream.frontend.closes_clients
@@ -327,7 +329,7 @@ def abort_counts(stream: HttpStream, who: str, when: str) -> None:
 def account(stream: HttpStream) -> None:
     """The sums that are added once, at the end of a stream."""
     frontend, backend, server, status = stream.frontend, stream.backend, stream.server, stream.status
-    size_in, size_out = stream.bytes_in, stream.bytes_out
+    size_in, size_out = stream.bytes_in - stream.counted_in, stream.bytes_out - stream.counted_out
     counters = frontend.counters
     counters.bin += size_in
     counters.bout += size_out

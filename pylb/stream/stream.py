@@ -225,6 +225,8 @@ class HttpStream(Stream):
     def on_request_data(self, data: bytes) -> None:
         """A piece of the request's body."""
         self.bytes_in += len(data)
+        if self.frontend.counts_at_once:
+            self.count_bytes()
         if self.uploading:
             if self.forwarding:
                 self.client_expire = self.process.clock.now() + self.frontend.timeout_client
@@ -360,6 +362,8 @@ class HttpStream(Stream):
     def on_response_data(self, data: bytes) -> None:
         """A piece of the response's body."""
         self.bytes_out += len(data)
+        if self.frontend.counts_at_once:
+            self.count_bytes()
         if self.tunnel:
             self.touch_tunnel(of_client=not self.frontend.independent_streams)
         else:

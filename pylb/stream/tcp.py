@@ -6,7 +6,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
-from pylb.stream import connect, persist, rules, tracking
+from pylb.stream import connect, persist, rules, sticking, tracking
 from pylb.stream import request as request_steps
 from pylb.stream.driver import Stream
 from pylb.stream.verdict import Answer, Stop, Verdict
@@ -46,8 +46,11 @@ class TcpStream(Stream):
                 await self.content_rules(self.backend)
             if self.backend.persists:
                 persist.designate(self)
+                persist.stick(self)
             await connect.assign(self)
             await connect.establish(self)  # type: ignore[arg-type]
+            if self.backend.stick_rules:
+                sticking.store(self)
             if self.backend.tcp_response_content:
                 await self.response_rules(self.backend)
             else:
@@ -109,7 +112,7 @@ class TcpStream(Stream):
         self.front.resume()
         self.touch()
         if self.request_complete:
-            self.back.half_close()
+            self.response_complete |= self.back.half_close()
         if self.frontend.log_asap:
             self.time_close = self.ms_since(self.idle_from)
             self.log()
@@ -141,6 +144,8 @@ class TcpStream(Stream):
     # -- events
     def on_request_data(self, data: bytes) -> None:
         self.bytes_in += len(data)
+        if self.frontend.counts_at_once:
+            self.count_bytes()
         self.touch(of_server=self.backend is None or not self.backend.independent_streams)
         if self.uploading:
             self.back.send_data(data)
@@ -155,7 +160,7 @@ class TcpStream(Stream):
         self.request_complete = True
         self.touch()
         if self.uploading:
-            self.back.half_close()
+            self.response_complete |= self.back.half_close()
         elif self.when == "C" and not self.inbox_size:
             self.stop(Stop("C", "C"))  # there is nothing to connect for
         elif self.backend is not None and "abortonclose" in self.backend.settings.options:
@@ -178,6 +183,8 @@ class TcpStream(Stream):
 
     def on_response_data(self, data: bytes) -> None:
         self.bytes_out += len(data)
+        if self.frontend.counts_at_once:
+            self.count_bytes()
         self.touch(of_client=not self.frontend.independent_streams)
         if self.holding:
             self.inbox_response = [*self.inbox_response, data]
@@ -189,7 +196,7 @@ class TcpStream(Stream):
         self.response_complete = True
         self.touch()
         if not self.holding:
-            self.front.half_close()
+            self.request_complete |= self.front.half_close()
         self.arm_and_wake()
 
     def on_server_gone(self, reset: bool) -> None:
@@ -243,12 +250,14 @@ class TcpStream(Stream):
             self.count("srv_abrt")
             if stop.who == "S":
                 self.count("eresp")
-        if stop.who in ("c", "s") and self.back is not None:
+        if stop.who in ("c", "s", "P") and self.back is not None:
             self.back.close()  # with FIN: who waits too long is not reset
 
     def finish(self) -> None:
         self.time_close = self.ms_since(self.idle_from)
         connect.release(self)
+        if not self.frontend.logs_null and not self.bytes_in and not self.bytes_out:
+            self.dont_log = True
         self.account()
         if self.process.tables is not None:
             tracking.count_bytes(self, self.now)
@@ -268,8 +277,8 @@ class TcpStream(Stream):
         if self.server is not None:
             holders.append(self.server.counters)
         for counters in holders:
-            counters.bin += self.bytes_in
-            counters.bout += self.bytes_out
+            counters.bin += self.bytes_in - self.counted_in
+            counters.bout += self.bytes_out - self.counted_out
         if self.backend is not None and self.server is not None and self.time_queue >= 0:
             times = (
                 max(0, self.time_queue - max(0, self.time_request)),
