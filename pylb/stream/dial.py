@@ -119,7 +119,7 @@ class Handshake(asyncio.Protocol):
     def cancel(self) -> None:
         """Give up."""
         if self._layer is not None:
-            self._layer.transport.abort()
+            self._layer.abandon()
             self._layer = None
         elif self.connecting is not None:
             self.connecting.cancel()

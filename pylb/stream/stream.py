@@ -399,6 +399,11 @@ class HttpStream(Stream):
         self.server_gone = True
         self.server_reset = reset
         if self.response_complete:
+            if not self.request_complete:  # nobody takes the rest, but the client may finish
+                self.server_expire = NEVER
+                self.client_expire = self.process.clock.now() + self.frontend.timeout_client
+                self.front.resume()
+                self.arm()
             self.wake()
         elif self.tunnel and not reset:
             self.keep_client = False
@@ -413,9 +418,14 @@ class HttpStream(Stream):
     def on_server_blocked(self) -> None:
         """The server reads slower than the client sends."""
         self.client_expire = NEVER
+        if self.server_expire == NEVER:  # it has answered already
+            self.server_expire = self.process.clock.now() + self.server_timeout()
         self.front.pause()
+        self.arm()
 
     def on_server_writable(self) -> None:
+        if self.response_complete:
+            self.server_expire = NEVER
         if not self.request_complete:
             self.client_expire = self.process.clock.now() + self.frontend.timeout_client
         self.front.resume()

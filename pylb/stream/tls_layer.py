@@ -135,6 +135,11 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
         if self._tls.eof and not self._peer_done:
             self.eof_received()
 
+    def abandon(self) -> None:
+        """End a handshake that nobody waits for any more: what becomes of it must not be taken for the next one's fate."""
+        self._ready = None
+        self.transport.abort()
+
     def fail(self, why: str) -> None:
         """TLS broke: before the handshake that is `failed`, afterwards a lost connection."""
         if self._ready is not None:

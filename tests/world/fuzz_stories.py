@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -161,7 +162,7 @@ def requests(dice: Random, name: str) -> bytes:
     draw = dice.random()
     if draw < 0.04:
         return dice.randbytes(dice.choice((1, 100, 40000)))
-    data = b"".join(request(dice, f"{name}.{number}") for number in range(dice.choice((1, 1, 1, 1, 2, 5))))
+    data = b"".join(request(dice, f"r{crc32(f'{name}.{number}'.encode()):08x}") for number in range(dice.choice((1, 1, 1, 1, 2, 5))))
     return mutate(dice, data) if draw < 0.16 else data
 
 
@@ -335,7 +336,7 @@ class Story:
 
     async def converse(self, dice: Random, peer: Peer, number: int) -> None:
         for turn in range(dice.choice((1, 1, 2, 4))):
-            data = requests(dice, f"c{number}.{turn}") if self.mode == "http" or dice.random() < 0.5 else body_of(dice)
+            data = requests(dice, f"{number}.{turn}") if self.mode == "http" or dice.random() < 0.5 else body_of(dice)
             await say(dice, peer, data)
             if await disturb(dice, peer):
                 return
@@ -466,7 +467,7 @@ class Story:
         """Every request that was begun has one line, and what a server has seen was logged."""
         logged: dict[str, int] = {}
         for _, line in stage.logs:
-            for name in re.findall(r'"[^"]*?(c\d+\.\d+\.\d+)\b[^"]*"$', line):
+            for name in re.findall(r'"[^"]*?(r[0-9a-f]{8})\b[^"]*"$', line):
                 logged[name] = logged.get(name, 0) + 1
         return [f"{name} was logged {times} times" for name, times in logged.items() if times > 1]
 

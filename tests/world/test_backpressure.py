@@ -209,3 +209,29 @@ def test_pipelined_requests_are_read_no_faster_than_they_are_served(stage: Make)
 
     scene.run(story, settle=5)
     assert max(found.values()) < 1 << 17, found
+
+
+@pytest.mark.parametrize("leaves, wanted", [(False, "sD--"), (True, "cD--")])
+def test_who_answers_and_does_not_read_the_upload_is_left(stage: Make, leaves: bool, wanted: str) -> None:
+    """A server that stays is given up by its timeout; one that leaves makes room for the rest of the upload, until the client stops."""
+    scene = stage(CONFIG.format(mode="http"), Link(window=20000))
+
+    async def serve(peer: Peer) -> None:
+        peer.stop_reading()
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        await asyncio.sleep(1 if leaves else 30)
+
+    scene.origin(BACK, serve)
+
+    async def story(scene: Stage) -> int:
+        client = await scene.world.client(FRONT)
+        await client.send(POST)
+        client.transport.write(b"y" * 300000)  # type: ignore[union-attr]
+        await client.expect(b"ok")
+        await asyncio.sleep(20)
+        connections = scene.process.connections
+        client.reset()
+        return connections
+
+    assert scene.run(story, settle=70) == 0
+    assert letters(scene, "http") == [wanted]

@@ -206,7 +206,7 @@ def test_silence_is_ended_by_the_shortest_timeout(stage: Make, extra: str, secon
 
     async def serve(peer: Peer) -> None:
         await peer.send(b"!")
-        await peer.gone()
+        await peer.until(lambda: peer.ended or peer.lost, "the end")
 
     scene.origin(BACK, serve)
 
