@@ -1,4 +1,4 @@
-"""haproxy's command line (management.txt 3): arguments, messages and exit statuses; and pylb's own ``lab`` and ``test``.
+"""haproxy's command line (management.txt 3): arguments, messages and exit statuses; and pylb's own ``lab``.
 
 Statuses: 0 fine, 1 errors, 2 nothing to listen on (``-c``) or a condition that cannot be read (``-cc``).
 """
@@ -6,7 +6,6 @@ Statuses: 0 fine, 1 errors, 2 nothing to listen on (``-c``) or a condition that 
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import shutil
 import signal
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 def entry() -> None:
     """The program; ends with its exit status."""
-    if sys.argv[1:2] not in (["lab"], ["test"]):
+    if sys.argv[1:2] != ["lab"]:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends a start at once, and tells by which signal
         gc.disable()  # until there is something to serve: a start makes objects that stay
     try:
@@ -40,14 +39,19 @@ def entry() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Do what the arguments say; returns the exit status."""
-    if len(argv) > 1 and argv[1] in ("lab", "test"):
-        return own_command(argv)
+    if argv[1:2] == ["lab"]:
+        from pylb.lab import demo
+
+        return demo.main(list(argv[2:]))
     report = Report(executable=own_path(argv[0]), context="")
     try:
         return obey(parse_options(argv), report)
     except Version as wanted:
+        from pylb import keywords
         from pylb.process.about import version
 
+        if wanted.details:
+            keywords.load()  # services and filters are listed
         print(version(wanted.details), end="")
         return 0
     except PoolHelp:
@@ -115,7 +119,7 @@ def read(options: Options, report: Report) -> Config | None:
     from pylb.config.sections import read_config
 
     keywords.load()
-    settings = Global(ignore_resolution=options.ignore_resolution, localpeer=options.local_peer)
+    settings = Global(ignore_resolution=options.ignore_resolution, localpeer=options.local_peer, proxy_maxconn=options.proxy_maxconn)
     try:
         config = read_config(options.files, report, start=Config(global_=settings))
     except Alert as error:
@@ -192,10 +196,3 @@ def check_condition(text: str, report: Report) -> int:
         if str(error):
             report.alert(f"Failed to evaluate condition: {error}")
     return 2
-
-
-def own_command(argv: Sequence[str]) -> int:
-    """``pylb lab ...`` and ``pylb test ...``"""
-    module = importlib.import_module("pylb.lab.demo" if argv[1] == "lab" else "pylb.lab.tester")
-    status: int = module.main(list(argv[2:]))
-    return status

@@ -103,6 +103,9 @@ def open_state_file(reading: Reading) -> None:
 def settle(config: model.Config) -> None:
     """Defaults that depend on everything else."""
     for proxy in config.proxies:
+        if proxy.is_frontend and proxy.maxconn is None and config.global_.proxy_maxconn > 0:
+            proxy.maxconn = config.global_.proxy_maxconn
+    for proxy in config.proxies:
         if proxy.is_backend and not proxy.full_connections:
             proxy.full_connections = full_connections(proxy, config)
         if proxy.is_backend and proxy.balance is None:

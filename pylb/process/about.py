@@ -100,7 +100,8 @@ def _libraries() -> str:
         "OpenSSL library supports SNI : yes\n"
         "OpenSSL library supports : TLSv1.0 TLSv1.1 TLSv1.2 TLSv1.3\n"
         "Built with the Prometheus exporter as a service\n"
-        'Compression algorithms supported : identity("identity"), deflate("deflate"), raw-deflate("deflate"), gzip("gzip")\n'
+        "Built without compression support (neither USE_ZLIB nor USE_SLZ are set).\n"
+        'Compression algorithms supported : identity("identity")\n'
         "Encrypted password support via crypt(3): yes\n"
     )
 

@@ -43,7 +43,7 @@ class Options:
     files: tuple[str, ...] = ()  # -f, --: files and directories
     check: bool = False  # -c
     condition: str | None = None  # -cc
-    debug: bool = False  # -d
+    debug: bool = False  # -d: stays in the foreground; the traffic is not shown yet
     foreground: bool = False  # -db
     daemon: bool = False  # -D
     master_worker: bool = False  # -W, -Ws
@@ -54,10 +54,6 @@ class Options:
     diagnostics: bool = False  # -dD
     ignore_resolution: bool = False  # -dr
     no_server_verify: bool = False  # -dV
-    no_epoll: bool = False  # -de
-    no_poll: bool = False  # -dp
-    no_splice: bool = False  # -dS
-    no_getaddrinfo: bool = False  # -dG
     no_reuseport: bool = False  # -dR
     dump_objects: bool = False  # -dL
     dump_keywords: str | None = None  # -dK
@@ -65,11 +61,11 @@ class Options:
     local_peer: str | None = None  # -L
     maxconn: int = 0  # -n
     proxy_maxconn: int = 0  # -N
-    memory: int = 0  # -m, megabytes
+    memory: int = 0  # -m, megabytes: bounds the number of connections; memory itself is Python's to manage
     pidfile: str | None = None  # -p
     finish: tuple[int, ...] = ()  # -sf
     terminate: tuple[int, ...] = ()  # -st
-    old_socket: str | None = None  # -x
+    old_socket: str | None = None  # -x: not implemented yet, and said so at a start
     master_cli: tuple[str, ...] = ()  # -S: address[,bind option]...
 
     @property
@@ -85,12 +81,16 @@ DEBUG_FLAGS = {
     "D": "diagnostics",
     "r": "ignore_resolution",
     "V": "no_server_verify",
-    "e": "no_epoll",
-    "p": "no_poll",
-    "S": "no_splice",
-    "G": "no_getaddrinfo",
     "R": "no_reuseport",
     "L": "dump_objects",
+}
+# the letter behind -d -> why nothing follows from it
+NO_EFFECT = {
+    "e": "pollers are the event loop's business",
+    "k": "pollers are the event loop's business",
+    "p": "pollers are the event loop's business",
+    "S": "nothing is spliced",
+    "G": "names are resolved by the system's library only",
 }
 # the first letters of an option -> field; order matters
 FLAGS = {"Ws": ("master_worker", "notify"), "W": ("master_worker",), "V": ("verbose",), "D": ("daemon",), "q": ("quiet",), "c": ("check",)}
@@ -172,7 +172,7 @@ class _Reader:
             check_pool_options(text[2:])
         elif letter == "K":
             self.found["dump_keywords"] = text[2:]
-        elif letter != "k":
+        elif letter not in NO_EFFECT:
             self.found[DEBUG_FLAGS.get(letter, "debug")] = True
 
     def condition(self) -> None:

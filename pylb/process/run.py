@@ -24,6 +24,7 @@ from pylb.process.worker import HANDLED, Worker
 def run(options: Options, config: model.Config, report: Report) -> int:
     """Start and serve; returns the exit status, or ends by the signal that asked for it."""
     report.context = ""
+    tell_what_is_missing(options, report)
     daemon = (config.global_.daemon or options.daemon) and not options.foreground and not options.debug
     master = options.master_worker or config.global_.master_worker
     if not raise_limits(config, report, options.program, memory=options.memory, in_worker=master):
@@ -47,6 +48,14 @@ def run(options: Options, config: model.Config, report: Report) -> int:
         detach(pidfile)
         report.quiet = not report.verbose
     return serve(options, config, report, opened)
+
+
+def tell_what_is_missing(options: Options, report: Report) -> None:
+    """Options that HAProxy would now act on and pylb cannot yet; with `-sf` the ports are shared until the old process is gone."""
+    if options.old_socket is not None:
+        report.warning("pylb: '-x' is not implemented yet.")
+    if options.debug:
+        report.warning("pylb: '-d' is not implemented yet, the process only stays in the foreground.")
 
 
 def fail(why: str, options: Options, report: Report) -> int:
