@@ -9,6 +9,8 @@ from pylb.base.net import Hangup
 from pylb.base.timers import Deadline
 from pylb.stream import linger
 from pylb.stream.tcp import TcpStream
+from pylb.stream.tls_layer import TlsLayer
+from pylb.stream.tls_layer import TlsLayer
 
 if TYPE_CHECKING:
     from pylb.proxy.server import Server
@@ -34,21 +36,26 @@ class Tcp(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write(data)
 
-    def half_close(self) -> None:
-        """Nothing more will be sent this way; `option nolinger` leaves no half of the connection."""
+    def half_close(self) -> bool:
+        """Nothing more will be sent this way; True: nor will anything come, since a TLS connection ends as a whole, and any under
+        `option nolinger`."""
+        whole = isinstance(self.transport, TlsLayer) or not self.lingers()
         if not self.sent_eof and not self.transport.is_closing():
             self.sent_eof = True
-            if self.lingers():
-                self.transport.write_eof()
+            if not self.lingers():
+                self.kill()
+            elif whole:
+                self.transport.close()
             else:
-                self.forsake()
+                self.transport.write_eof()
+        return whole
 
     def lingers(self) -> bool:
         """Does the connection end as TCP means it to, not with RST?"""
         return True
 
-    def forsake(self) -> None:
-        """End the connection with RST, and have the stream know that nothing more will come."""
+    def kill(self) -> None:
+        """End the connection with RST."""
 
     def flush(self) -> None:
         """Nothing is ever held back."""
@@ -140,10 +147,6 @@ class ClientTcp(Tcp):
     def lingers(self) -> bool:
         return self.session.frontend.lingers
 
-    def forsake(self) -> None:
-        self.stream.request_complete = True
-        self.kill()
-
     def kill(self) -> None:
         """End the connection with RST."""
         self.session.process.net.abort_with_reset(self.session.transport)
@@ -188,10 +191,6 @@ class ServerTcp(Tcp):
 
     def lingers(self) -> bool:
         return self.server.backend.lingers
-
-    def forsake(self) -> None:
-        self.stream.response_complete = True
-        self.kill()
 
     def detach(self, keep: bool) -> None:
         """The stream is over."""

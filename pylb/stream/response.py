@@ -107,8 +107,12 @@ def may_go_again(stream: HttpStream, stop: Stop) -> bool:
         if stream.kept is not None and replay.after_loss(stream, stop):
             if stop.who == "P" or stream.server_reset:
                 stream.count("eresp")
+            if stop.who == "P" and stream.back is not None:
+                stream.back.polite = True
             return True
         repeatable = stop.who == "S" and stream.session.requests > 1
+        if not repeatable and stream.process.tables is not None:
+            tracking.count(stream, tracking.FAILURE, stream.process.clock.now())
         if not repeatable or stream.server_reset:
             stream.count("eresp")
         if not repeatable and stream.server_reset and not stream.back.buffer:

@@ -37,7 +37,7 @@ UNREAD_FIELDS = {
     "Rule.needs_content": "decides a warning about a missing delay",
     "Global.external_check": "decides whether external checks are refused",
     "Global.insecure_fork": "decides a warning; processes may always be made",
-    "Global.no_exit_on_failure": "the master never restarts a worker, so it has nothing to wait for",
+    "Global.no_exit_on_failure": "HAProxy leaves with its last worker all the same",
     "Global.mworker_max_reloads": "reloading is told not to be implemented",
     "Proxy.email_alert": "the word is refused",
     "Global.localpeer": "there are no peers yet; HAPROXY_LOCALPEER is set while the word is read",
