@@ -278,6 +278,8 @@ class Table:
         held = entry.data[name]
         inner = held[index] if index >= 0 else held
         kind = KINDS[name]
+        if kind == "text":
+            return
         if isinstance(inner, Rate):
             inner.set(now, value & MASK32)
             return
@@ -305,7 +307,7 @@ def escaped(byte: int) -> str:
         return {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}[character]
     if character in "\\= ":
         return "\\" + character
-    return character if 32 < byte < 127 else f"\\x{byte:02x}"
+    return character if 32 < byte < 127 else f"\\x{byte:02X}"
 
 
 @dataclass(frozen=True, slots=True)

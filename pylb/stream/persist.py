@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pylb.stream import scruples
+from pylb.stream import scruples, sticking
 from pylb.wire.cookie_edit import edit_cookies, edit_set_cookies
 
 if TYPE_CHECKING:
@@ -102,6 +102,16 @@ def read_request(stream: HttpStream) -> None:
         designate(stream)
     if backend.cookie is not None:
         read_cookie(stream, backend, backend.cookie)
+    stick(stream)
+
+
+def stick(stream: Any) -> None:
+    """`stick` rules: the server that the table knows, if it can be used."""
+    if not stream.backend.stick_rules:
+        return
+    server = sticking.match(stream)
+    if server is not None and is_open(stream, stream.backend, server):
+        bind(stream, server)
 
 
 def refused(stream: HttpStream) -> None:

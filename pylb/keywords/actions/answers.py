@@ -9,7 +9,7 @@ from pylb.config.args import Args
 from pylb.config.model import Run
 from pylb.keywords.actions.common import BOTH, REQUEST, require_room
 from pylb.keywords.actions.reply import Reply, read_reply
-from pylb.stream import local
+from pylb.stream import local, tracking
 from pylb.stream.registry import action
 from pylb.stream.verdict import Answer
 
@@ -61,6 +61,8 @@ def auth(args: Args) -> Run:
     realm = args.word("missing realm value.\n").encode("latin-1", "replace") if args.maybe("realm") else None
 
     def run(stream: Any) -> None:
+        if stream.process.tables is not None:
+            tracking.count(stream, tracking.ERROR, stream.process.clock.now())
         text = realm if realm is not None else (stream.backend or stream.frontend).name.encode()
         proxied = "http-use-proxy-header" in stream.frontend.settings.options and stream.request.headers.contains(b"proxy-connection")
         status = 407 if proxied else 401

@@ -22,7 +22,8 @@ FIRST_ADDRESS: Final = 0x5600_0000_0000  # what entry numbers are added to, so t
 STEP: Final = 0x100
 MOST_FILTERS: Final = 4
 OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {"eq": eq, "ne": ne, "le": le, "ge": ge, "lt": lt, "gt": gt}
-INTEGER: Final = re.compile(r"[+-]?\d+\Z")
+INTEGER: Final = re.compile(r"-?\d+\Z")
+LEADING: Final = re.compile(r"\d+(?:\.\d+)*")
 BY_KEY: Final = ("ip", "ipv6", "integer", "string")
 SHOW_ARGUMENTS: Final = 'Optional argument only supports "data.<store_data_type>" <operator> <value> and key <key>\n'
 SET_ARGUMENTS: Final = "Required arguments: <table> key <key> [data.<store_data_type> <value>]*\n"
@@ -64,9 +65,10 @@ def read_key(table: Table, text: str, doing: str) -> bytes:
 
 
 def ipv4_bytes(text: str) -> bytes:
-    """Four numbers, each cut to a byte; anything else is no address but zero."""
-    match = re.match(r"(\d+)\.(\d+)\.(\d+)\.(\d+)\Z", text)
-    return bytes(int(part) & 255 for part in match.groups()) if match is not None else bytes(4)
+    """Up to four numbers, each cut to a byte; what follows does not count."""
+    numbers = LEADING.match(text)
+    parts = numbers[0].split(".")[:4] if numbers is not None else []
+    return bytes(int(part) & 255 for part in parts).ljust(4, b"\0")
 
 
 def filters(cli: Cli, table: Table, words: Words) -> list[Filter]:
@@ -127,7 +129,12 @@ def all_tables(cli: Cli) -> Iterator[str]:
         yield heading(table)
 
 
-@command("show table", usage="show table <table> [<filter>]*", help="report table usage stats or dump this table's contents (filter: data/key)", level=Level.USER)
+@command(
+    "show table",
+    usage="show table <table> [<filter>]*",
+    help="report table usage stats or dump this table's contents (filter: data/key)",
+    level=Level.USER,
+)
 def show_table(cli: Cli, words: Words) -> Answer:
     """All tables, or the entries of one."""
     if not words.at(0):

@@ -12,7 +12,7 @@ from pylb.sample.casts import possible
 from pylb.sample.types import Phase
 from pylb.sample.validity import Checkpoint, available, needs
 
-DEFAULT_LENGTH = 32
+DEFAULT_LENGTH = {"string": 31, "binary": 32}
 OVERRIDES = (
     ("gpt", ("gpt0",), "gpt0"),
     ("gpc", ("gpc0", "gpc1"), "gpc[0/1]"),
@@ -52,7 +52,7 @@ def _type(table: TableSettings, args: Args) -> None:
         raise Alert(f"stick-table: unknown type '{name}'.")
     table.type = name
     if name in ("string", "binary"):
-        table.length = DEFAULT_LENGTH
+        table.length = DEFAULT_LENGTH[name]
         if args.maybe("len"):
             text = args.next()
             table.length = units.leading_integer(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pylb.keywords.fetches.tables import element_of, kilobytes_of, number_of, table_name, trackers
+from pylb.keywords.fetches.tables import element_of, kilobytes_of, number_of, table_name
 from pylb.proxy.table import Entry, Table
 from pylb.sample.arguments import Named
 from pylb.sample.context import CompileContext
@@ -34,6 +34,10 @@ def looking_up(name: str | None, measure: Measure, index: int = 0) -> Convert:
     return convert
 
 
+def seen(table: Table, entry: Entry | None, now: float, index: int) -> int:
+    return entry.uses + 1 if entry is not None else 0
+
+
 def _register(word: str, measure: Measure, manual: str) -> None:
     def factory(context: CompileContext, table: Named) -> Convert:
         return looking_up(table_name(context, table), measure)
@@ -56,7 +60,7 @@ for _word in ("gpc", "gpc_rate", "gpt"):
     _register_element(_word, element_of(_word), f"An element of the {_word} of the value's entry; 0 without one.")
 _register("kbytes_in", kilobytes_of("bytes_in_cnt"), "Bytes from clients of the value's entry, in units of 1024.")
 _register("kbytes_out", kilobytes_of("bytes_out_cnt"), "Bytes to clients of the value's entry, in units of 1024.")
-_register("trackers", trackers, "How many track the value's entry.")
+_register("trackers", seen, "How many use the value's entry; who asks is one of them.")
 
 
 @converter("in_table", input=Type.ANY, output=Type.BOOL, args="table", factory=True, stream=True)

@@ -1,4 +1,5 @@
-"""Fetches of stick tables: `sc_*` and `sc0_*` to `sc2_*` of what is tracked, `src_*` of the client's address, sizes of tables (configuration.txt 7.3.2, 7.3.3)."""
+"""Fetches of stick tables: `sc_*` and `sc0_*` to `sc2_*` of what is tracked, `src_*` of the client's address, sizes of tables
+(configuration.txt 7.3.2, 7.3.3)."""
 
 from __future__ import annotations
 
@@ -50,10 +51,7 @@ def tracked(number: int, other: str | None) -> Find:
             return found
         table: Table = subject.process.tables[other]
         now = subject.process.clock.now()
-        entry = table.lookup(found[1].key, now)
-        if entry is None and make:
-            entry = table.get(source_key(subject, table), now)
-        return table, entry
+        return table, table.lookup(found[1].key, now)
 
     return find
 
@@ -149,16 +147,17 @@ def bind(find: Find, measure: Measure, index: int, make: bool) -> Callable[[Any]
 
 
 def is_tracked(find: Find) -> Callable[[Any], bool]:
-    """Is there an entry?"""
+    """Is something tracked? Another table that is named makes no difference."""
 
     def call(subject: Any) -> bool:
-        found = find(subject, False)
-        return found is not None and found[1] is not None
+        return find(subject, False) is not None
 
     return call
 
 
-def register(word: str, measure: Measure, manual: str, *, indexed: bool = False, make: bool = False, of: str = "sc,src", source: Source = Source.INTERNAL) -> None:
+def register(
+    word: str, measure: Measure, manual: str, *, indexed: bool = False, make: bool = False, of: str = "sc,src", source: Source = Source.INTERNAL
+) -> None:
     """Register the fetches of one piece of data."""
     if "sc" in of.split(","):
         _register_general(word, measure, manual, indexed, make, source)
@@ -209,9 +208,9 @@ for _word, _name in KBYTES.items():
     register(_word, kilobytes_of(_name), f"The entry's {_name} in units of 1024.", source=Source.TRACKERS)
 for _index in (0, 1):
     register(f"inc_gpc{_index}", incremented(_index), "Add one to the counter; gives its new value.", make=True)
-    register(f"clr_gpc{_index}", cleared(_index), "Set the counter to zero; gives its old value.")
+    register(f"clr_gpc{_index}", cleared(_index), "Set the counter to zero; gives its old value.", make=True)
 register("inc_gpc", incremented(None), "Add one to a counter of the array; gives its new value.", indexed=True, make=True)
-register("clr_gpc", cleared(None), "Set a counter of the array to zero; gives its old value.", indexed=True)
+register("clr_gpc", cleared(None), "Set a counter of the array to zero; gives its old value.", indexed=True, make=True)
 register("trackers", trackers, "How many sessions and streams track the entry.", of="sc")
 register("updt_conn_cnt", updated, "Count a connection of this address.", of="src", make=True)
 
