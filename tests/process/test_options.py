@@ -17,7 +17,8 @@ def options(*arguments: str) -> Options:
 
 
 def test_a_service_start() -> None:
-    start = options("-D", "-W", "-f", "a.cfg", "-p", "/run/x.pid", "-L", "me", "-n", "100", "-sf", "12", "34", "-x", "/run/x.sock", "-S", "/run/m.sock,mode,600")
+    words = "-D -W -f a.cfg -p /run/x.pid -L me -n 100 -sf 12 34 -x /run/x.sock -S /run/m.sock,mode,600"
+    start = options(*words.split())
     assert start.daemon and start.master_worker and not start.notify
     assert (start.files, start.pidfile, start.local_peer, start.maxconn) == (("a.cfg",), "/run/x.pid", "me", 100)
     assert (start.finish, start.terminate, start.old_socket, start.master_cli) == ((12, 34), (), "/run/x.sock", ("/run/m.sock,mode,600",))
