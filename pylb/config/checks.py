@@ -180,7 +180,7 @@ def servers(proxy: model.Proxy, reading: Reading) -> None:
     for server in proxy.servers:
         if server.redir:
             reading.fail(f"{proxy.label} : server cannot have cookie or redirect prefix in non-HTTP mode.")
-        elif server.cookie is not None:
+        if server.cookie is not None:
             reading.report.warning(f"{proxy.label} : ignoring cookie for server '{server.name}' as HTTP mode is disabled.")
         usesrc = (server.source or {}).get("usesrc", "") if isinstance(server.source, dict) else ""
         if usesrc.startswith("hdr_ip("):

@@ -29,7 +29,7 @@ def check_equal(proxy: model.Proxy, reading: Reading) -> None:
         cookie = dynamic_cookie(proxy.dynamic_cookie_key, server.address) if server.cookie is None else server.cookie
         if cookie is None:
             continue
-        if server.cookie is None:
+        if server.cookie is None and not server.disabled:
             for _ in range(seen.count(cookie)):
                 reading.report.warning(EQUAL.format(proxy.name))
         if not server.disabled:

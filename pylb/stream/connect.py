@@ -64,8 +64,11 @@ def overcrowded(stream: Any, server: Server) -> bool:
     if not server.maxqueue or len(server.queue) < server.maxqueue or not server.full():
         return False
     if stream.forced or not stream.backend.redispatch_after:
+        stream.server = server
+        count_on(stream.backend, server, "econ")
         raise Stop("S", "Q", 503)
     persist.unbind(stream)
+    went_elsewhere(stream, server)
     return True
 
 
@@ -109,10 +112,11 @@ async def wait_in_queue(stream: Any, backend: Backend, server: Server | None) ->
     try:
         await stream.wait("Q", lambda: stream.server_slot or place.queue is None)
     except Stop as stop:
-        stream.server = None
         stream.time_queue = stream.ms_since(stream.idle_from)
         if stop.who in ("s", "S"):
             backend.counters.econ += 1
+            if server is not None:
+                server.counters.econ += 1
             raise Stop("s", "Q", 503) from None
         raise
     finally:
@@ -260,14 +264,19 @@ async def after_failure(stream: Any, server: Server, began: float) -> None:
         stream.time_queue = -1
         await assign(stream)
         if stream.server is not server:
-            stream.redispatched = True
-            persist.moved(stream)
-            count_on(backend, server, "wredis")
+            went_elsewhere(stream, server)
             return
         timed_out = True  # the same one again: there was a pause already, or none is needed
     count_on(backend, server, "wretr")
     if not timed_out:
         await rest(stream, min(PAUSE, backend.timeout_connect) - (stream.process.clock.now() - began))
+
+
+def went_elsewhere(stream: Any, server: Server) -> None:
+    """The stream goes to another server than the one it was to have."""
+    stream.redispatched = True
+    persist.moved(stream)
+    count_on(stream.backend, server, "wredis")
 
 
 def count_on(backend: Backend, server: Server, name: str) -> None:

@@ -346,9 +346,12 @@ def account(stream: HttpStream) -> None:
     listener.bin += size_in
     listener.bout += size_out
     if backend is None:
-        if frontend.own_backend is not None:  # a `listen` has its bytes on both faces
+        if frontend.own_backend is not None:  # a `listen` has its bytes on both faces, and on the server that a refused request's cookie named
             frontend.own_backend.counters.bin += size_in
             frontend.own_backend.counters.bout += size_out
+        if server is not None:
+            server.counters.bin += size_in
+            server.counters.bout += size_out
         return
     totals = backend.counters
     totals.bin += size_in
