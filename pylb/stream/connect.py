@@ -341,7 +341,8 @@ def send_request(stream: HttpStream) -> None:
 def keep(stream: HttpStream) -> None:
     """The request is about to be sent for the first time: keep its body if it may be sent again."""
     limits = stream.front.limits
-    if stream.kept is None and not stream.no_replay and stream.request_complete and stream.request.head_size + stream.inbox_size <= limits.bufsize - limits.maxrewrite:
+    fits = stream.request.head_size + stream.inbox_size <= limits.bufsize - limits.maxrewrite
+    if stream.kept is None and fits and stream.request_complete and not stream.no_replay:
         stream.kept = b"".join(stream.inbox_request)
         stream.bytes_out_before = stream.bytes_out
 

@@ -12,6 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pylb.wire.body import BodyReader, chunk, last_chunk
+from pylb.wire.h1_fields import adjust_case
 from pylb.wire.headers import Headers
 
 if TYPE_CHECKING:
@@ -44,8 +45,14 @@ class H1(asyncio.Protocol):
     def send_end(self, trailers: Headers | None = None) -> None:
         """The body is complete."""
         if self.chunked:
-            self.out.append(last_chunk(trailers or NO_TRAILERS))
+            tail = last_chunk(trailers or NO_TRAILERS)
+            case = self.case_of_names() if trailers else None
+            self.out.append(tail if case is None else adjust_case(tail, case))
             self.chunked = False
+
+    def case_of_names(self) -> dict[bytes, bytes] | None:
+        """How this side's peer wants the names of fields written; None: as they are."""
+        return None
 
     def flush(self) -> None:
         """Let everything said since the last flush leave in one write."""

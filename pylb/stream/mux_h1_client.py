@@ -30,7 +30,10 @@ NO_BODY, CHUNKED = Framing.NONE, Framing.CHUNKED
 class ClientH1(H1):
     """The client's side."""
 
-    __slots__ = ("at_eof", "busy", "deadline", "frontend", "gone", "discarding", "has_left", "has_served", "idle_from", "limits", "lingering", "request_began", "session", "stream", "waits_for_head")
+    __slots__ = (
+        "at_eof", "busy", "deadline", "frontend", "gone", "discarding", "has_left",
+        "has_served", "idle_from", "limits", "lingering", "request_began", "session", "stream", "waits_for_head",
+    )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
         super().__init__(session.frontend.counters)
@@ -284,6 +287,9 @@ class ClientH1(H1):
         version = stream.request.version if stream is not None else 11
         head = outgoing_response_head(response, version, close=close)
         self.out.append(head if self.frontend.case_of_names is None else adjust_case(head, self.frontend.case_of_names))
+
+    def case_of_names(self) -> dict[bytes, bytes] | None:
+        return self.frontend.case_of_names
 
     def finished(self, keep: bool) -> None:
         """The stream is over: wait for the next request, or close."""

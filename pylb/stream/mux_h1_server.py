@@ -22,7 +22,10 @@ NO_BODY, LENGTH, CHUNKED, CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED,
 class ServerH1(H1):
     """The server's side: one connection to a server, with a stream or idle in the pool."""
 
-    __slots__ = ("closing", "established", "limits", "private", "polite", "process", "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade")
+    __slots__ = (
+        "closing", "established", "limits", "private", "polite", "process",
+        "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade",
+    )  # fmt: skip
 
     def __init__(self, stream: HttpStream, server: Server) -> None:
         super().__init__(server.backend.counters)
@@ -71,6 +74,9 @@ class ServerH1(H1):
         self.chunked = request.framing is CHUNKED
         head, case = outgoing_request_head(request, close=close), self.server.backend.case_of_names
         self.out.append(head if case is None else adjust_case(head, case))
+
+    def case_of_names(self) -> dict[bytes, bytes] | None:
+        return self.server.backend.case_of_names
 
     def detach(self, keep: bool) -> None:
         """The stream is over: back to the pool if the connection can serve another one, else close it."""
@@ -224,6 +230,9 @@ class ServerH1(H1):
             stream.on_server_gone(reset)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self.established:
+            return  # TLS has told it already
+        self.established = False
         self.server.backend.counters.h1_open_connections -= 1
         stream, self.reusable = self.stream, False
         if stream is None:
