@@ -83,9 +83,9 @@ def tell_hard_stop(process: Process) -> None:
 
 def kill_streams(process: Process) -> None:
     """End every stream; who waits for an answer gets an error."""
-    for mux in list(process.sessions):
-        if mux.stream is not None:
-            mux.stream.stop(Stop("K", "", None))
+    streams = [mux.stream for mux in process.sessions if mux.stream is not None]
+    for stream in sorted(streams, key=lambda stream: stream.number):
+        stream.stop(Stop("K", "", None))
 
 
 def tell_grace(process: Process, milliseconds: int) -> None:

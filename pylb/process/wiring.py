@@ -39,7 +39,7 @@ def carry_out(process: Process, transition: Transition) -> None:
         if line.backend.send_log is not None:
             line.backend.send_log(line.level, line.for_log)
     for server, letter in transition.shutdowns:
-        for stream in list(server.streams):
+        for stream in sorted(server.streams, key=lambda stream: stream.number):
             stream.stop(Stop(letter, "", None))
     for stream in transition.woken:
         process.loop.call_soon(stream.wake)

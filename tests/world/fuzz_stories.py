@@ -20,6 +20,8 @@ from pylb.base.net import Endpoint
 from pylb.lab.peer import Peer
 from pylb.lab.pipe import Link
 from pylb.lab.stage import Stage
+from pylb.process import shutdown
+from pylb.proxy.process import Process
 from pylb.stream.driver import Stream
 from pylb.stream.verdict import Stop
 
@@ -47,6 +49,8 @@ RULES = """
     http-request redirect location /elsewhere if { path_beg /redirect }
     http-request tarpit if { path_beg /tarpit }
     http-request reject if { path_beg /reject }
+    http-request silent-drop if { path_beg /drop }
+    http-request set-src hdr(x-src) if { path_beg /src }
     http-request wait-for-body time 2s if { path_beg /wait }
     http-request set-header x-added yes
     http-response set-header x-seen yes
@@ -67,7 +71,9 @@ def configuration(dice: Random, mode: str, servers: int) -> str:
     lines.append(f"    retries {dice.randrange(4)}")
     options = ["redispatch", "abortonclose"]
     if mode == "http":
-        options += ["http-buffer-request", "forwardfor", "http-ignore-probes"]
+        options += ["http-buffer-request", "forwardfor", "http-ignore-probes", "http-pretend-keepalive", "independent-streams", "dontlognull"]
+        if dice.random() < 0.3:
+            lines.append(f"    retry-on {dice.choice(('all-retryable-errors', 'empty-response 503 500', 'conn-failure response-timeout junk-response'))}")
         lines.append(f"    http-reuse {dice.choice(('never', 'safe', 'aggressive', 'always'))}")
         if dice.random() < 0.5:
             lines.append(f"    option {dice.choice(('http-server-close', 'httpclose', 'http-keep-alive'))}")
@@ -78,16 +84,22 @@ def configuration(dice: Random, mode: str, servers: int) -> str:
     if dice.random() < 0.3:
         lines += ["    tcp-request inspect-delay 800ms", f"    tcp-request content accept if {'HTTP' if mode == 'http' else '{ req.len gt 5 }'}"]
     if mode == "http" and dice.random() < 0.7:
-        lines.append(RULES)
+        lines += [RULES, "    monitor-uri /alive", "    stats enable", "    stats uri /stats"]
+    if dice.random() < 0.1:
+        lines.append(f"    rate-limit sessions {dice.choice((1, 3))}")
     lines += ["backend be", f"    balance {dice.choice(('roundrobin', 'leastconn', 'source', 'first', 'random', 'static-rr'))}"]
     if dice.random() < 0.1:
         lines.append("    tcp-response content accept")
+    if mode == "http" and dice.random() < 0.3:
+        lines.append("    http-request set-timeout server 400ms if { path_beg /hurry }")
     for number in range(servers):
         words = [f"    server s{number} 10.0.1.{number}:80"]
         words += [f"maxconn {dice.randrange(1, 4)}"] if dice.random() < 0.5 else []
         words += ["check inter 700ms fall 2 rise 1"] if dice.random() < 0.2 else []
         words += ["on-marked-down shutdown-sessions"] if dice.random() < 0.3 else []
         words += [f"pool-max-conn {dice.randrange(3)}"] if dice.random() < 0.2 else []
+        words += ["send-proxy"] if dice.random() < 0.1 else []
+        words += ["slowstart 3s"] if dice.random() < 0.1 else []
         words += ["max-reuse 2"] if dice.random() < 0.1 else []
         words += ["backup"] if number and dice.random() < 0.15 else []
         lines.append(" ".join(words))
@@ -95,7 +107,7 @@ def configuration(dice: Random, mode: str, servers: int) -> str:
 
 
 # -- messages
-PATHS = ("", "", "", "", "/deny", "/return", "/redirect", "/tarpit", "/reject", "/wait")
+PATHS = ("", "", "", "", "/deny", "/return", "/redirect", "/tarpit", "/reject", "/wait", "/drop", "/hurry", "/src", "/stats", "/alive")
 ODD_LINES = (
     b"content-length: 5\r\n", b"transfer-encoding: chunked\r\n", b"transfer-encoding: gzip, chunked\r\n", b"content-length: 7, 7\r\n", b" folded\r\n",
     b"connection: close\r\n", b"connection: keep-alive\r\n", b"expect: 100-continue\r\n", b"x: " + b"v" * 20000 + b"\r\n", b"bad name: 1\r\n", b"\x00: 1\r\n",
@@ -286,7 +298,9 @@ class Story:
                 stage.run(self.story)
             except Exception as error:  # noqa: BLE001 - whatever it is belongs to the seed
                 told.trouble.append(f"story: {error!r}")
-            told.trouble += [f"left: {line}" for line in stage.close()]
+            left = stage.close()
+            dropped = {repr(pipe) for pipe in stage.world.pipes if pipe._cut}  # clients that were never told (`silent-drop`)
+            told.trouble += [f"left: {line}" for line in left if line not in dropped]
         self.check(stage)
         told.clients = {number: bytes(data) for number, data in self.seen_by_clients.items()}
         told.servers = {name: bytes(data) for name, data in self.seen_by_servers.items()}
@@ -420,7 +434,7 @@ class Story:
         process, world = stage.process, stage.world
         server = dice.choice(process.backends["be"].servers)
         where = server.address.endpoint()
-        match dice.randrange(12):
+        match dice.randrange(14):
             case 0 | 1 | 2:
                 server.command_state(dice.choice(("maint", "drain", "ready")), process.clock.now())
             case 3 | 4:
@@ -428,7 +442,7 @@ class Story:
             case 5:
                 server.set_maxconn(dice.choice((0, 1, 2, 10)))
             case 6:
-                for stream in list(server.streams):
+                for stream in sorted(server.streams, key=lambda stream: stream.number):
                     stream.stop(Stop("K", "", None))
             case 7:
                 world.refuse(where)
@@ -437,12 +451,18 @@ class Story:
             case 9:
                 world.heal(where)
             case 10:
-                for mux in list(process.sessions):
-                    if getattr(mux, "stream", None) is not None and mux.stream.coroutine is not None:
-                        mux.stream.stop(Stop("K", "", None))
+                shutdown.kill_streams(process)
+            case 11:
+                if not process.stopping:
+                    shutdown.pause(process, [])
+                    world.call_later(dice.choice((0.1, 2.0)), resume, process)
+            case 12:
+                server.set_weight(dice.choice(("0%", "50%", "100%")), process.clock.now())
             case _:
                 if dice.random() < 0.3:
                     stop_softly(stage)
+                    if dice.random() < 0.3:
+                        world.call_later(dice.choice((0.1, 2.0)), shutdown.kill_streams, process)
 
     # -- checks
     async def watch(self, stage: Stage) -> None:
@@ -498,16 +518,20 @@ def accounts(trouble: list[str]) -> Iterator[None]:
     trouble += [f"stream {number} never ended" for number in sorted(started)]
 
 
+def resume(process: Process) -> None:
+    """What TTIN does."""
+    if not process.stopping:
+        shutdown.resume(process, [])
+
+
 def stop_softly(stage: Stage) -> None:
     """What USR1 does, but for the end of the process."""
-    from pylb.process import shutdown
-
     process = stage.process
     if process.stopping:
         return
     process.stopping = True
     shutdown.stop_listening(process, [], in_worker=False)
-    for mux in list(process.sessions):
+    for mux in sorted(process.sessions, key=lambda mux: mux.session.source):
         mux.stop_when_idle()
 
 
