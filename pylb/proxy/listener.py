@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pylb.proxy.proxy import Frontend
 
 
+FULL_FOR = 0.5  # seconds until a listener that reached `maxsslconn` looks again
+
+
 class Listener:
     """A `bind` line at run time. `listening` is None until the socket exists."""
 
@@ -77,8 +80,10 @@ class Listener:
             self.rest(now, process.counters.sess_rate.wait(now, rate))
 
     def limit_handshakes(self, now: float) -> None:
-        """A TLS handshake begins here: `maxsslrate` may have to slow down what follows."""
+        """A TLS handshake begins here: `maxsslconn` and `maxsslrate` may have to keep back what follows."""
         process = self.frontend.process
+        if 0 < process.config.global_.maxsslconn <= process.counters.ssl_connections:
+            self.rest(now, FULL_FOR)
         rate = process.config.global_.maxsslrate
         if rate and not process.counters.ssl_rate.remaining(now, rate):
             self.rest(now, process.counters.ssl_rate.wait(now, rate))
@@ -117,6 +122,9 @@ class Listener:
             or process.connections >= process.maxconn > 0
             or process.clock.now() < self.rests_until
         )
+        if self.waiting and not full and self.bind.ssl and 0 < process.config.global_.maxsslconn <= process.counters.ssl_connections:
+            self.rest(process.clock.now(), FULL_FOR)
+            return
         if self.waiting and not full:
             self.waiting = False
             if self.listening is not None and not self.paused_by_hand:

@@ -260,14 +260,12 @@ class Stream:
         if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
             return
         level, line = self.log_level, frontend.log_line
-        if not frontend.logs_normal or frontend.log_separate_errors or frontend.error_log_format is not None:
+        if not frontend.logs_normal or frontend.log_separate_errors:
             normal = self.termination[0] in "-L" and self.status < 500 and not self.retried
             if normal and not frontend.logs_normal:
                 return
             if not normal and frontend.log_separate_errors and level == 6:
                 level = 3
-            if not normal and frontend.error_log_format is not None:
-                line = frontend.error_log_format
         self.logged = True
         if frontend.structured_data is None:
             frontend.send_log(level, line(self))

@@ -110,13 +110,15 @@ class Session:
         frontend = self.frontend
         if frontend.send_log is None:
             return
+        level = 3 if frontend.log_separate_errors else 6
         if frontend.error_log_format is not None:
             stream: Any = Stream(self, None, self.accepted, self.accepted)
+            stream.termination, stream.status = "PR", 0
             stream.request = stream.response = None
-            frontend.send_log(6, frontend.error_log_format(stream))
+            frontend.send_log(level, frontend.error_log_format(stream))
             return
         host = f"{self.source[0]}:{self.source[1]}" if self.source[0] else f"unix:{self.source[1]}"
-        frontend.send_log(6, f"{host} [{log_date(self.accepted_wall)}] {frontend.name}/{self.listener.bind.name or self.listener.id}: {text}")
+        frontend.send_log(level, f"{host} [{log_date(self.accepted_wall)}] {frontend.name}/{self.listener.bind.name or self.listener.id}: {text}")
 
 
 def host_port(name: Any) -> HostPort:
