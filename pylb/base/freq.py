@@ -60,17 +60,6 @@ class FreqCtr:
             return max(0.001, PERIOD - elapsed)
         return 0.0 if self.remaining(now, limit, pending) else max(0.001, PERIOD / max(1, limit))
 
-    @staticmethod
-    def combine(rows: Sequence[FreqCtr]) -> FreqCtr:
-        """The rate of several writers together, as seen through the newest period among them."""
-        newest = max(row.since for row in rows)
-        together = FreqCtr(since=newest, highest=sum(row.highest for row in rows))
-        for row in rows:
-            current, previous, _ = rotate(row.current, row.previous, newest - row.since, PERIOD)
-            together.current += current
-            together.previous += previous
-        return together
-
 
 def rotate(current: int, previous: int, elapsed: float, period: float) -> tuple[int, int, float]:
     """The counts of the current and the previous period, `elapsed` seconds after the start of the period last written."""
@@ -123,8 +112,3 @@ class Average:
         """The average, rounded up."""
         size = max(1, min(samples, window))
         return -(-self.total // size)
-
-    @staticmethod
-    def combine(rows: Sequence[Average]) -> Average:
-        """The mean of several writers' sums."""
-        return Average(sum(row.total for row in rows) // len(rows), max(row.highest for row in rows))

@@ -10,7 +10,6 @@ from pylb.base.errors import Alert
 
 MAX_TIMER = 2147483647
 MICROSECONDS = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
-UNIT_NAMES = "us=microseconds,ms=milliseconds,s=seconds,m=minutes,h=hours,d=days"
 WORD = 1 << 64
 
 
@@ -56,18 +55,6 @@ def parse_duration(text: str, unit: str = "ms") -> int:
     if not count and value:
         raise TimerUnderflow(text)
     return count if unit == "us" else count * (grain // 1000)
-
-
-def duration_warning(text: str) -> str | None:
-    """HAProxy's warning about what follows the unit, as in ``10sx``; such text is read as if it ended there."""
-    _, suffix = _duration_parts(text)
-    end = _digits(text) + len(suffix)
-    if end == len(text):
-        return None
-    return (
-        f"unexpected character '{text[end]}' after the timer value '{text}', only ({UNIT_NAMES}) are supported."
-        " This will be reported as an error in next versions."
-    )
 
 
 def _duration_parts(text: str) -> tuple[int, str]:
@@ -127,15 +114,3 @@ def format_uptime(seconds: int) -> str:
     hours, minute = divmod(minutes, 60)
     day, hour = divmod(hours, 24)
     return f"{day}d {hour}h{minute:02d}m{second:02d}s"
-
-
-def format_duration(seconds: int) -> str:
-    """The two largest units of a time span, as the statistics page shows ages (``3h05m``, ``12s``)."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    day, hour = divmod(hours, 24)
-    if day:
-        return f"{day}d{hour}h"
-    if hour:
-        return f"{hour}h{minute}m"
-    return f"{minute}m{second}s" if minute else f"{second}s"

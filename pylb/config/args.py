@@ -15,7 +15,6 @@ from pylb.base import units
 from pylb.base.address import LOG, Accepts, Address, parse_address
 from pylb.base.errors import Alert
 from pylb.config import model
-from pylb.config.registry import FAMILIES
 from pylb.sample.acl_keywords import ACL_KEYWORDS
 from pylb.sample.condition import compile_condition, define_acl
 from pylb.sample.context import CompileContext, Job
@@ -257,10 +256,6 @@ class Args:
     @property
     def in_defaults(self) -> bool:
         return self.section == "defaults"
-
-    @property
-    def in_proxy(self) -> bool:
-        return self.section in FAMILIES
 
     def lacks(self, face: str) -> bool:
         """Does the proxy lack this face? A `defaults` section has both."""

@@ -286,10 +286,3 @@ def check_ports(reading: Reading) -> None:
             needs = check.enabled and server.address.kind in ("ipv4", "ipv6", "name") and not check.port
             if needs and (server.address.relative or not server.address.port) and not checks.steps_have_ports(proxy):
                 reading.fail(f"config: {proxy.label}: server '{server.name}' has neither service port nor check port.")
-
-
-def has_listener(config: model.Config) -> bool:
-    """Is there anything to listen on, be it a `stats socket`? Without it HAProxy does not start (exit status 2 of ``-c``)."""
-    return bool(config.global_.stats_sockets) or any(proxy.binds for proxy in config.proxies if not proxy.disabled)
-
-

@@ -64,13 +64,6 @@ class LogTarget:
 
 
 @dataclass(slots=True)
-class CpuMap:
-    """Accepted and kept for `show`-like commands only."""
-
-    text: str = ""
-
-
-@dataclass(slots=True)
 class StatsSocket:
     """One `stats socket` line."""
 

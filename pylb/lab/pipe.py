@@ -26,7 +26,6 @@ from pylb.base.net import Hangup
 if TYPE_CHECKING:
     from pylb.lab.world import World
 
-READ_SIZE = 262144
 
 
 class Signal(Enum):

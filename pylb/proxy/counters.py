@@ -3,16 +3,15 @@
 A `listen` section has a FrontendCounters and a BackendCounters. Current values (scur, qcur, open connections) and rates live here too,
 because they are written as often as counters, but clearing leaves them alone, as `clear counters all` does in HAProxy.
 
-Invariants: numbers only, so that a record can live in shared memory (base.cells); `*_max` fields follow their gauge through `peak`;
+Invariants: numbers only; `*_max` fields follow their gauge through `peak`;
 rates remember their own highest value; moments are the loop's seconds, NEVER when it did not happen.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
-from pylb.base.cells import default
 from pylb.base.freq import PERIOD, Average, FreqCtr
 
 NEVER: Final = -1.0
@@ -312,7 +311,7 @@ class InfoCounters:
 
 def clear_highest(counters: Any) -> None:
     """`clear counters`: forget the greatest values, keep the totals."""
-    for cell in fields(getattr(counters, "record", counters)):
+    for cell in fields(counters):
         value = getattr(counters, cell.name)
         if cell.name in ("smax", "qmax"):
             setattr(counters, cell.name, 0)
@@ -323,7 +322,7 @@ def clear_highest(counters: Any) -> None:
 def clear_all(counters: Any) -> None:
     """`clear counters all`: every total starts again; what is going on now stays."""
     clear_highest(counters)
-    for cell in fields(getattr(counters, "record", counters)):
+    for cell in fields(counters):
         value = getattr(counters, cell.name)
         if cell.name in GAUGES or hasattr(value, "tick"):
             continue
@@ -331,3 +330,10 @@ def clear_all(counters: Any) -> None:
             value.total = 0
         else:
             setattr(counters, cell.name, default(cell))
+
+
+def default(cell: Field[Any]) -> Any:
+    """What a cell holds before anything was counted."""
+    if cell.default is not MISSING:
+        return cell.default
+    return cell.default_factory() if cell.default_factory is not MISSING else 0

@@ -253,19 +253,3 @@ def require(expression: Expression, context: CompileContext) -> None:
     if not available(expression.source, context.where()):
         needed = needs(expression.source)
         raise Alert(f"fetch method '{expression.text}' extracts information from '{needed}', none of which is available here")
-
-
-def cast_expression(expression: Expression, wanted: Type) -> Expr | None:
-    """The expression's call with its value cast to `wanted`; None when that can never work."""
-    if not possible(expression.type, wanted):
-        return None
-    cast = cast_between(expression.type, wanted)
-    call = expression.call
-    if cast is None:
-        return call
-
-    def casting(stream: Any) -> Value | None:
-        value = call(stream)
-        return None if value is None else cast(value)
-
-    return casting

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.sample.casts import to_bytes
@@ -68,42 +68,6 @@ class LogFormat:
     def constant(self) -> str | None:
         """The text, when it is always the same."""
         return None if self.aliases or self.expressions else self.call(None)
-
-
-class LogSource(Protocol):
-    """What the aliases read of a stream (most of it is also there for TCP). Times are milliseconds since `idle_from`, -1: never."""
-
-    session: Any  # source, destination, accepted, handshake_ms, listener, tls, requests
-    process: Any  # clock, pid, node, connections
-    frontend: Any
-    backend: Any
-    server: Any
-    request: Any
-    request_line: bytes | None
-    response: Any
-    idle_from: float
-    request_began: float
-    time_request: int
-    time_queue: int
-    time_connect: int
-    time_data: int
-    time_close: int
-    status: int
-    bytes_in: int
-    bytes_out: int
-    termination: str
-    cookie_state: str  # the third and fourth letters of %tsc
-    retried: int
-    redispatched: bool
-    queue_ahead: tuple[int, int]  # server's, backend's
-    captures_request: list[bytes | None] | None
-    captures_response: list[bytes | None] | None
-    cookie_captured_request: bytes | None
-    cookie_captured_response: bytes | None
-    unique_id: str | None
-    number: int  # counts streams of the process from zero
-    applet_name: str | None
-    back: Any  # address, source of the server side connection, tls
 
 
 Piece = tuple[str, Any]  # ("text", str) | ("space", " ") | ("call", function) | ("optional", function)

@@ -23,7 +23,6 @@ CLIENT_NOT_TRUSTED: Final = "SSL client certificate not trusted"
 CLIENT_CA_NOT_TRUSTED: Final = "SSL client CA chain cannot be verified"
 WRONG_SERVER_NAME: Final = "Server presented an SSL certificate different from the configured one"
 CLOSED_IN_HANDSHAKE: Final = "Connection closed during SSL handshake"
-TIMEOUT_IN_HANDSHAKE: Final = "Timeout during SSL handshake"
 CONNECTION_FAILURE: Final = "SSL connection failure"
 
 # Fatal alerts written here, without OpenSSL, in a TLS 1.2 record.

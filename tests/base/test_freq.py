@@ -48,13 +48,6 @@ def test_remaining_and_wait_keep_under_a_limit() -> None:
     assert rate.wait(50.2, 5) == 0.0
 
 
-def test_rates_of_several_writers_add_up() -> None:
-    one, two = FreqCtr(), FreqCtr()
-    one.tick(10.0, 5)
-    two.tick(10.4, 3)
-    assert FreqCtr.combine([one, two]).value(10.5) == 8
-
-
 def test_an_average_is_the_mean_until_the_window_is_full() -> None:
     average = Average()
     for samples, value in enumerate((3000, 0, 0, 1), 1):

@@ -8,8 +8,6 @@ from pylb.base.units import (
     BadNumber,
     TimerOverflow,
     TimerUnderflow,
-    duration_warning,
-    format_duration,
     format_uptime,
     leading_integer,
     parse_duration,
@@ -66,11 +64,6 @@ def test_underflow() -> None:
         parse_duration("18446744073709551615us")
 
 
-def test_what_follows_the_unit_is_warned_about() -> None:
-    assert duration_warning("10s") is None
-    assert str(duration_warning("10msx")).startswith("unexpected character 'x' after the timer value '10msx', only (us=microseconds,")
-
-
 @pytest.mark.parametrize(("text", "size"), [("16384", 16384), ("16k", 16384), ("1m", 1 << 20), ("1G", 1 << 30), ("4294967295", 4294967295)])
 def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
@@ -93,4 +86,3 @@ def test_leading_integer(text: str, number: int) -> None:
 
 def test_spans_of_time_for_people() -> None:
     assert [format_uptime(12), format_uptime(90061)] == ["0d 0h00m12s", "1d 1h01m01s"]
-    assert [format_duration(seconds) for seconds in (0, 59, 61, 3660, 90000)] == ["0s", "59s", "1m1s", "1h1m", "1d1h"]

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pylb import keywords
-from pylb.config.link import has_listener
 from pylb.config.report import Report
 from pylb.config.sections import read_config
+from pylb.main import listens
 
 HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
 MISSING = not os.path.exists(HAPROXY)
@@ -54,5 +54,5 @@ def pylb_says(directory: Path, files: Sequence[str], env: Mapping[str, str] | No
     variables = dict(os.environ if env is None else env)
     with inside(directory):
         config = read_config(files, report, variables)
-    status = 1 if config is None else 0 if has_listener(config) else 2
+    status = 1 if config is None else 0 if listens(config) else 2
     return status, masked("".join(said))

@@ -48,7 +48,6 @@ FIRST_STEP = (
 )
 VARIABLE = re.compile(r"(set-var-fmt|set-var|unset-var)\((.*)\)")
 SCOPES = ("proc", "sess", "txn", "req", "res", "check")
-RULE_OWNERS = {"http-check": "option httpchk", "tcp-check": "option tcp-check"}
 
 
 @keyword("http-check", sections=PROXY, face="backend", usage="<rule>")

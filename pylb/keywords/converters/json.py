@@ -26,7 +26,6 @@ from pylb.sample.types import Type, Value
 from pylb.sample.variables import Variable
 
 SHORT = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 47: "\\/", 92: "\\\\"}
-SCALAR = re.compile(r"\s*\Z")
 STEP = re.compile(r"\.(?:((?:\\.|[^.\[\\])+))|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
 
 

@@ -17,7 +17,6 @@ from pylb.sample.validity import Source
 from pylb.wire.message import Request
 
 REQUEST, RESPONSE = Source.REQUEST_HEADERS, Source.RESPONSE_HEADERS
-AUTHORITY_ENDS = b"/?#"
 
 
 # -- the URI
