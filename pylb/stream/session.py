@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 HostPort = tuple[str, int]
 
+ERROR_NUMBERS = {"Connection closed during SSL handshake": 24, "Timeout during SSL handshake": 26, "SSL handshake failure": 34}
+
 
 class Session:
     """One client connection."""
@@ -35,6 +37,8 @@ class Session:
         "backend",
         "closed",
         "destination",
+        "error",  # the number of what ended it before it had a stream, for `fc_err`
+        "error_text",
         "expects_proxy",  # `tcp-request connection expect-proxy`
         "frontend",
         "handshake_ms",  # TLS and PROXY protocol; 0 when there is none
@@ -74,6 +78,7 @@ class Session:
         self.private_pools: set[Any] = set()
         self.authenticating = False
         self.expects_proxy = False
+        self.error, self.error_text = 0, ""
         self.proxy_header: ProxyHeader | None = None
         self.tls: Any = None
         self.hello: Any = None
@@ -110,6 +115,7 @@ class Session:
         frontend = self.frontend
         if frontend.send_log is None:
             return
+        self.error, self.error_text = ERROR_NUMBERS.get(text, 0), text
         level = 3 if frontend.log_separate_errors else 6
         if frontend.error_log_format is not None:
             stream: Any = Stream(self, None, self.accepted, self.accepted)
