@@ -75,7 +75,7 @@ def stream(data: bytes = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", source: Any = ("1
     )
     frontend = SimpleNamespace(
         name="f", id=2, counters=counters, request_captures=(), response_captures=(), log_asap=False, unique_id_format=None, timeout_client=5.0,
-        settings=SimpleNamespace(default_backend="b"),
+        settings=SimpleNamespace(default_backend="b"), longest_line=1023,
     )  # fmt: skip
     session = SimpleNamespace(
         source=source, destination=destination, listener=listener, frontend=frontend, tls=None, variables=None, requests=1, handshake_ms=0,
