@@ -256,7 +256,7 @@ class ClientH1(H1):
         if self.stream is not None:
             self.stream.on_deadline()
         elif self.discarding:
-            self.transport.close()
+            self.leave()
         elif self.waits_for_head or not self.session.requests:
             self.on_head_timeout()
         else:

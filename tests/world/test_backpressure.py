@@ -235,3 +235,19 @@ def test_who_answers_and_does_not_read_the_upload_is_left(stage: Make, leaves: b
 
     assert scene.run(story, settle=70) == 0
     assert letters(scene, "http") == [wanted]
+
+
+def test_who_neither_finishes_its_request_nor_reads_the_answer_is_left(stage: Make) -> None:
+    scene = stage(CONFIG.format(mode="http").replace("    default_backend be", "    http-request deny\n    default_backend be"), Link(window=50))
+
+    async def story(scene: Stage) -> int:
+        client = await scene.world.client(FRONT)
+        client.stop_reading()
+        client.transport.write(POST)  # type: ignore[union-attr]
+        await asyncio.sleep(20)
+        connections = scene.process.connections
+        client.reset()
+        return connections
+
+    assert scene.run(story) == 0
+    assert letters(scene, "http") == ["PR--"]
