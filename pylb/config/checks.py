@@ -15,10 +15,6 @@ INSPECT = (
     "{} : a 'tcp-request {}' rule explicitly depending on request contents without any 'tcp-request inspect-delay' setting."
     " This means that this rule will randomly find its contents. This can be fixed by setting the tcp-request inspect-delay."
 )
-EARLIER = (
-    "{} : a 'tcp-request content track-sc*' rule not depending on request contents for an HTTP frontend should be executed at the session level,"
-    " using a 'tcp-request session' rule (mandatory to track invalid HTTP requests)."
-)
 HTTP_OPTIONS = (
     *("accept-invalid-http-request", "accept-invalid-http-response", "checkcache", "http-buffer-request", "http-ignore-probes"),
     *("idle-close-on-response", "prefer-last-server", "http-use-proxy-header", "http-pretend-keepalive", "http-no-delay", "disable-h2-upgrade"),
@@ -104,19 +100,9 @@ def inspection(proxy: model.Proxy, reading: Reading) -> None:
     if proxy.inspect_delay:
         return
     for rule in proxy.tcp_request_content:
-        if rule.action == "track-sc":
-            _tracking(proxy, rule, reading)
-        elif rule.needs_content:
+        if rule.needs_content:
             reading.report.warning(INSPECT.format(proxy.label, rule.action))
             return
-
-
-def _tracking(proxy: model.Proxy, rule: model.Rule, reading: Reading) -> None:
-    """Rules that track contents need time, others stand in the wrong rule set of an HTTP frontend."""
-    if rule.needs_content:
-        reading.report.warning(INSPECT.format(proxy.label, "content track-sc*"))
-    elif rule.test is None and proxy.mode == "http" and proxy.is_frontend:
-        reading.report.warning(EARLIER.format(proxy.label))
 
 
 def buffers(proxy: model.Proxy, reading: Reading) -> None:

@@ -56,9 +56,18 @@ async def refuse(stream: Any, answer: Answer) -> None:
     raise Served
 
 
+def stick_tables(process: Any) -> list[prometheus.Table]:
+    """The stick tables as the exporter shows them, the last declared first."""
+    tables = list((process.tables or {}).values())
+    for table in tables:
+        table.purge(process.clock.now())
+    return [prometheus.Table(table.name, table.type, table.size, table.used) for table in reversed(tables)]
+
+
 async def serve_prometheus(stream: Any) -> None:
     """`http-request use-service prometheus-exporter`."""
-    status, headers, pieces = prometheus.handle(stream.process, stream.request.method, stream.request.target)
+    process = stream.process
+    status, headers, pieces = prometheus.handle(process, stream.request.method, stream.request.target, stick_tables(process))
     answer = reply(stream.request.version, status, headers, pieces, "<PROMEX>")
     if status == 400:
         answer.response.reason = error_page(status)[0].reason

@@ -70,6 +70,8 @@ def server_of(backend: Any, table: Table, entry: Entry) -> Server | None:
 def name_for(table: Table, server: Server) -> str:
     """What identifies a server in the table (`srvkey`)."""
     if table.settings.server_key == "addr":
+        if server.address.kind not in ("ipv4", "ipv6"):
+            return server.address.host
         return f"{server.address.host}:{server.address.port}"
     return server.name
 

@@ -235,7 +235,7 @@ ALL = (
     "http_err_cnt,http_err_rate(10s),bytes_in_cnt,bytes_in_rate(10s),bytes_out_cnt,bytes_out_rate(10s),gpc1,gpc1_rate(10s),server_key,"
     "http_fail_cnt,http_fail_rate(10s)"
 )
-TARGETS = ("request", "conn", "sess", "cont", "resp", "stk", "fetch", "keys", "small", "tcp", "set", "back", "log")
+TARGETS = ("request", "conn", "sess", "cont", "resp", "stk", "fetch", "keys", "small", "tcp", "set", "back", "log", "metrics", "tcpstick", "nostick", "order", "variety")
 CONFIG = f"""
 global
  stats socket DIR/stats level admin
@@ -254,7 +254,8 @@ frontend origin
  http-request return status 500 if {{ path_beg /500 }}
  http-request return status 503 if {{ path_beg /503 }}
  http-request silent-drop if {{ path_beg /drop }}
- http-request wait-for-body time 5s if {{ path_beg /slow }}
+ timeout tarpit 2s
+ http-request tarpit if {{ path_beg /hang }}
  http-request return status 200 content-type text/plain string ok
 frontend tcporigin
  bind unix@DIR/t
@@ -342,6 +343,58 @@ listen keys
  http-request track-sc0 hdr(k) table six if {{ path_beg /six }}
  http-request track-sc0 hdr(k) table a if {{ path_beg /a }}
  http-request return status 200 hdr x-t "%[sc0_tracked]|%[hdr(k),in_table(int)]|%[hdr(k),in_table(str)]|%[hdr(k),in_table(bin)]|%[hdr(k),in_table(six)]|%[hdr(k),in_table(a)]" hdr x-c "%[hdr(k),table_gpc0(str)]|%[hdr(k),table_conn_cnt(a)]|%[hdr(k),table_trackers(a)]|%[hdr(k),table_http_req_cnt(a)]|%[hdr(k),table_expire(str)]|%[hdr(k),table_expire(a,5)]|%[hdr(k),table_idle(str,7)]|%[hdr(k),table_gpc(1,arr)]|%[hdr(k),table_gpt(9,arr)]|%[hdr(k),table_gpc_rate(1,arr)]|%[hdr(k),table_kbytes_in(a)]|%[hdr(k),table_server_id(str)]"
+listen tcpstick
+ mode tcp
+ bind FD_tcpstick
+ stick-table type ip size 10 expire 1m srvkey addr
+ stick on src
+ server s1 unix@DIR/t
+ server s2 unix@DIR/t2
+listen nostick
+ bind FD_nostick
+ stick-table type string size 10 store gpc0 expire 1m
+ stick match url_param(k)
+ stick store-request url_param(k) if {{ path_beg /keep }}
+ http-response set-header x-s %[srv_id]
+ server s1 unix@DIR/o
+ server s2 unix@DIR/o non-stick
+ server s3 unix@DIR/o
+listen order
+ bind FD_order
+ stick-table type string size 10
+ use-server s2 if {{ path_beg /use }}
+ stick on url_param(k)
+ stick on url_param(j)
+ stick on url_param(j) table str2
+ http-response set-header x-s %[srv_id]
+ server s1 unix@DIR/o
+ server s2 unix@DIR/o
+ server s3 unix@DIR/o
+listen variety
+ bind FD_variety
+ tcp-request connection track-sc0 src table v
+ tcp-request session track-sc1 src table v
+ tcp-request content track-sc2 src table v
+ tcp-request connection sc-set-gpt0(0) 3
+ tcp-request content sc-inc-gpc0(2)
+ http-request track-sc0 path table vs
+ http-request deny if {{ path_beg /deny }}
+ http-response sc-inc-gpc1(1)
+ http-response sc-set-gpt0(1) status
+ http-response set-header x-v %[sc0_conn_cnt]|%[sc0_conn_cnt(v)]|%[sc1_conn_cnt]|%[sc2_conn_cnt]|%[sc1_trackers]|%[sc1_get_gpt0]|%[src_get_gpc1(v)]|%[sc0_sess_cnt]|%[sc2_http_req_cnt]
+ server s unix@DIR/o
+backend v
+ stick-table type ip size 10 store conn_cnt,conn_cur,sess_cnt,http_req_cnt,http_err_cnt,gpc0,gpc1,gpt0,bytes_in_cnt
+backend vs
+ stick-table type string size 10 store conn_cnt,conn_cur,sess_cnt,http_req_cnt,http_err_cnt,gpc0,gpc1,gpt0,bytes_in_cnt
+backend str2
+ stick-table type string size 10
+frontend tcporigin2
+ bind unix@DIR/t2
+ http-request return status 200 content-type text/plain string two
+frontend metrics
+ bind FD_metrics
+ http-request use-service prometheus-exporter
 listen small
  bind FD_small
  http-request track-sc0 hdr(k) table three if {{ path_beg /three }}
@@ -413,7 +466,7 @@ def commands(*lines: str) -> None:
 
 PREPARE = "set table str key abc data.gpc0 3; set table str key d data.gpc0 5 data.server_id 2; set table arr key 5; set table a key 1.2.3.4 data.conn_cnt 7"
 
-for _target in ("/", "/404", "/500", "/503", "/drop", "/deny4", "/deny500", "/tarpit", "/ret404", "/ret500", "/auth", "/redir", "/reject", "/rdeny", "/dead"):
+for _target in ("/", "/404", "/500", "/503", "/drop", "/hang", "/deny4", "/deny500", "/tarpit", "/ret404", "/ret500", "/auth", "/redir", "/reject", "/rdeny", "/dead"):
     PLAYS[f"request {_target}"] = (f"request {_target}", "close", "> show table request", "> clear table request", "> show table request")
 for _section in ("conn", "sess", "cont"):
     for _name, _steps in {
@@ -443,6 +496,13 @@ PLAYS["expiry"] = ("small /quick k: a", "small /quick k: b", 0.1, "small /quick 
 PLAYS["tcp"] = (b"tcp GET / HTTP/1.1\r\nHost: a\r\n\r\n", "> show table tcp", "close", "> show table tcp", "> clear table tcp")
 PLAYS["rate limit"] = ("set /", "set /", "set /", "set /", "> show table c", "> set table c key 127.0.0.1 data.http_req_rate 1", "set /", "set /", "> set table c key 127.0.0.1 data.gpc0 2 data.http_req_rate 0", "set /", "> clear table c")
 PLAYS["backend"] = ("back /", "back /404", "back /deny", "> show table b", "close", "> show table b", "> clear table b")
+REQUEST = b"tcpstick GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+PLAYS["stick tcp"] = (REQUEST, "close", REQUEST, "close", REQUEST, "> show table tcpstick", "close")
+PLAYS["stick match and store"] = (*(f"nostick {target}" for target in ("/?k=a", "/keep?k=b", "/keep?k=c", "/?k=b", "/?k=c", "/keep?k=d", "/?k=d", "/?k=a")), "> show table nostick")
+PLAYS["stick by command"] = ("> set table nostick key z data.server_id 3", "nostick /?k=z", "nostick /?k=z", "> set table nostick key z data.server_id 9", "nostick /?k=z", "> show table nostick")
+PLAYS["stick order"] = (*(f"order {target}" for target in ("/?k=a&j=b", "/?k=a&j=c", "/use?k=a", "/?k=a", "/?j=b", "/use?k=n", "/?k=n", "/?j=n", "/?k=m&j=n")), "> show table order", "> show table str2")
+PLAYS["several counters"] = ("variety /", "variety /404", "> show table v", "> show table vs", "close", "variety /deny", "> show table v", "close", "> show table v", "> show table vs", "variety /", b"variety GARBAGE\r\n\r\n", "> show table v")
+PLAYS["metrics"] = ("keys /str k: abc", b"metrics GET /metrics?scope=sticktable HTTP/1.0\r\n\r\n", "> clear table str")
 PLAYS["all tables"] = ("> show table",)
 commands(
     "set table arr key 5 data.gpt0 3", "set table arr key 5 data.gpt 3", "set table arr key 5 data.gpc 3 data.gpc_rate 4", "set table arr key 5 data.gpt[1] 3",

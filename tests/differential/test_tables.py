@@ -84,7 +84,7 @@ class Program:
                 headers = "".join(f"{line}\r\n" for line in more[0].split("|")) if more else ""
                 seen.append(f"{step}: " + self.raw(name, f"GET {target} HTTP/1.1\r\nHost: a\r\n{headers}\r\n".encode("latin-1"), clients))
         close(clients)
-        return seen
+        return [one.replace(str(self.directory), "DIR") for one in seen]
 
     def settle(self, clients: dict[str, socket.socket]) -> None:
         """Let the program notice what has been closed."""
@@ -106,6 +106,8 @@ class Program:
             clients.pop(name).close()
         if not answer.startswith(b"HTTP"):
             return answer.decode("latin-1")
+        if b"# HELP" in answer:
+            return "\n".join(line for line in answer.decode("latin-1").split("\n") if "sticktable" in line)
         head = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         return re.sub("599[0-9]{3}|600000", "N", " ".join([head[0].split(" ")[1], *[line for line in head if line.startswith("x-")]]))
 

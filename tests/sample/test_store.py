@@ -147,6 +147,7 @@ def test_every_fetch_without_arguments_copes_with_a_session_and_a_tcp_stream() -
     tcp = raw(b"abc")
     del tcp.request
     tcp.session.transport = session.transport
+    session.tracked = tcp.tracked = tcp.session.tracked = None
     for entry in fetch:
         if signature(entry.facts["args"]).mandatory == 0 and not entry.name.startswith(("bc_", "ssl_bc", "ssl_s_")):
             expression = compile_expression(entry.name, fake.context(Phase.CONTENT, "tcp"))

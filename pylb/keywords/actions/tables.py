@@ -7,18 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 from pylb.base.errors import Alert
-from pylb.config.args import Args
+from pylb.config.args import Args, source_of
+from pylb.config.checks import INSPECT
 from pylb.config.model import Config, Run
 from pylb.keywords.actions.common import TCP, sample
 from pylb.keywords.config.stick import find_table
 from pylb.proxy.table import KEY_TYPES, Table
 from pylb.sample.casts import cast_value, possible
 from pylb.sample.types import Type, Value
+from pylb.sample.validity import Checkpoint, available
 from pylb.stream import tracking
 from pylb.stream.registry import action
 
 TRACKING = ("http-request", "http-response", "tcp-request connection", "tcp-request session", "tcp-request content")
 COUNTING = ("http-request", "http-response", *TCP)
+EARLIER = (
+    "{} : a 'tcp-request content track-sc*' rule not depending on request contents for an HTTP frontend should be executed at the session level,"
+    " using a 'tcp-request session' rule (mandatory to track invalid HTTP requests)."
+)
 HIGHEST = tracking.COUNTERS - 1
 INTEGER = re.compile(r"[+-]?\d+\Z")
 
@@ -46,19 +52,25 @@ def track(args: Args) -> Run:
         if not name and args.ruleset.startswith("http"):
             raise Alert("missing table name")
 
+    content = args.ruleset == "tcp-request content"
+    content_needed = not available(expression.source, Checkpoint.FRONTEND_SESSION)
+    early = condition_is_early(args)
+
     def check(config: Config) -> None:
         found = find_table(config, name)
         if found is None:
             raise Alert(f"Proxy '{owner}': unable to find table '{name}' referenced by track-sc{number}.")
         if not possible(expression.type, KEY_TYPES[found.type]):
             raise Alert(f"Proxy '{owner}': stick-table '{name}' uses a type incompatible with the 'track-sc{number}' rule.")
+        if content:
+            warn_of_place(args, content_needed, early)
 
     args.later(check)
     call = expression.call
     counts = count_response if args.ruleset == "http-response" else count_request if args.ruleset == "http-request" else count_nothing
 
     def run(subject: Any) -> None:
-        if subject.tracked is not None and subject.tracked[number] is not None:
+        if tracking.held(subject, number) is not None:
             return
         table: Table = subject.process.tables[name]
         now = subject.process.clock.now()
@@ -66,6 +78,31 @@ def track(args: Args) -> Run:
             counts(subject, number, now)
 
     return run
+
+
+def condition_is_early(args: Args) -> bool:
+    """Could the rule's condition be decided before there is a request?"""
+    assert args.proxy is not None
+    words = args.words[args.index :]
+    for position, word in enumerate(words):
+        name = word.lstrip("!")
+        sources = [source_of(name)] if position and words[position - 1].lstrip("!") == "{" else []
+        if name in args.proxy.acls:
+            sources = [known.expression.source for known in args.proxy.acls[name].expressions]  # type: ignore[attr-defined]
+        if not all(available(source, Checkpoint.FRONTEND_SESSION) for source in sources):
+            return False
+    return True
+
+
+def warn_of_place(args: Args, content_needed: bool, early: bool) -> None:
+    """Rules that track contents need time; others stand in the wrong rule set of an HTTP frontend."""
+    proxy = args.proxy
+    assert proxy is not None
+    if content_needed:
+        if not proxy.inspect_delay:
+            args.report.warning(INSPECT.format(proxy.label, "content track-sc*"))
+    elif early and proxy.mode == "http" and proxy.is_frontend:
+        args.report.warning(EARLIER.format(proxy.label))
 
 
 def count_nothing(subject: Any, number: int, now: float) -> None:

@@ -327,9 +327,9 @@ def tcp_rule(proxy: model.Proxy, args: Args, ruleset: str) -> model.Rule:
 
 
 def _needs_content(args: Args) -> bool:
-    """Does a `capture` or `track-sc` rule look at what may not have arrived yet?"""
+    """Does a `capture` rule look at what may not have arrived yet?"""
     source = source_of(args.at(3))
-    return (args.at(2) == "capture" or args.at(2).startswith("track-sc")) and bool(source) and not available(source, Checkpoint.FRONTEND_SESSION)
+    return args.at(2) == "capture" and bool(source) and not available(source, Checkpoint.FRONTEND_SESSION)
 
 
 @keyword("monitor", sections=FACES, face="frontend", usage="fail { if | unless } <condition>")
