@@ -55,6 +55,7 @@ def test_values_come_from_the_objects(made: tuple[Process, Now]) -> None:
     good = app.servers_by_name["good"]
     good.take()
     good.counters.session_started(now())
+    good.counters.lastsess = now()
     good.counters.rate.tick(now())
     good.counters.req_tot += 1
     good.counters.hrsp_2xx += 1
