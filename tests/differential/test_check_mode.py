@@ -16,7 +16,7 @@ from certificates import make_bundle
 
 HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT.parent / "shared" / "openstack" / "haproxy.cfg"
+PAGE = ROOT / "conf" / "haproxy-openstack.cfg"
 TIMEOUTS = " timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
 
 pytestmark = pytest.mark.skipif(not Path(HAPROXY).exists(), reason="haproxy is not installed")
@@ -71,19 +71,17 @@ VARIANTS = {
 }
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the OpenStack page's configuration is not here")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_openstack_page(variant: str, tmp_path: Path) -> None:
     make_bundle(tmp_path / "haproxy.pem", ["x"], key="rsa")
-    text = VARIANTS[variant](PAGE.read_text().replace("/etc/haproxy/certs/haproxy.pem", str(tmp_path / "haproxy.pem")))
+    text = VARIANTS[variant](PAGE.read_text().replace("crt haproxy.pem", f"crt {tmp_path}/haproxy.pem"))
     (tmp_path / "haproxy.cfg").write_text(text)
     expected, found = both(tmp_path, "-c", "-f", "haproxy.cfg")
     assert found == expected
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the OpenStack page's configuration is not here")
 def test_openstack_page_without_certificate(tmp_path: Path) -> None:
-    (tmp_path / "haproxy.cfg").write_text(PAGE.read_text().replace("/etc/haproxy/certs/haproxy.pem", "/nowhere/haproxy.pem"))
+    (tmp_path / "haproxy.cfg").write_text(PAGE.read_text().replace("crt haproxy.pem", "crt /nowhere/haproxy.pem"))
     expected, found = both(tmp_path, "-c", "-f", "haproxy.cfg")
     assert found == expected
     assert found[0] == 1
