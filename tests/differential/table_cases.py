@@ -216,6 +216,17 @@ STICK_LINES = (
     "stick on req.len table t_bin",
 )
 
+SECTIONS = (
+    "backend b\n stick-table type ip size 1k\n stick-table type ip size 2k\n",
+    "defaults\n stick-table type ip size 1k\n",
+    "defaults x\n stick on src\n",
+    "frontend f\n bind 127.0.0.1:1\n timeout client 1s\n stick on src\n stick-table type ip size 1k\n",
+    "frontend f\n bind 127.0.0.1:1\n timeout client 1s\n stick-table type ip size 1k\nbackend f\n stick-table type ip size 1k\n",
+    "backend b\n stick-table type ip size 1k expire 100us\n",
+    "defaults x\n timeout client 1s\n tcp-request content track-sc0 src\nfrontend f from x\n bind 127.0.0.1:1\n stick-table type ip size 1k\n",
+    "backend a\n disabled\n stick-table type ip size 1k\nbackend b\n stick match src table a\n",
+)
+
 BASE = """
 backend t_none
 backend t_ip

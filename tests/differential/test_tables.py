@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from oracle import HAPROXY, body, mask, needs_haproxy
-from table_cases import BASE, CONFIG, LINES, PLAYS, STICK_LINES, TABLE_LINES, TARGETS
+from table_cases import BASE, CONFIG, LINES, PLAYS, SECTIONS, STICK_LINES, TABLE_LINES, TARGETS
 
 pytestmark = needs_haproxy
 PYLB = (sys.executable, "-m", "pylb")
@@ -161,12 +161,19 @@ def test_tables_act_alike(programs: tuple[Program, Program], name: str) -> None:
 
 # -- messages about configurations
 
-SNIPPETS = [*((line, "tables") for line in TABLE_LINES), *((line, "rules") for line in LINES), *((line, "stick") for line in STICK_LINES)]
+SNIPPETS = [
+    *((line, "tables") for line in TABLE_LINES),
+    *((line, "rules") for line in LINES),
+    *((line, "stick") for line in STICK_LINES),
+    *((text, "sections") for text in SECTIONS),
+]
 
 
 def around(line: str, kind: str) -> str:
     """A whole configuration."""
     text = "global\n stats socket /nonexistent/s\ndefaults d\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
+    if kind == "sections":
+        return "global\n stats socket /nonexistent/s\n" + line
     if kind == "tables":
         return text + f"backend b\n {line}\n"
     head = "backend b\n" if kind == "stick" else "listen b\n bind 127.0.0.1:1\n"

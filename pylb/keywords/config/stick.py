@@ -6,7 +6,7 @@ from pylb.base import units
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
-from pylb.config.registry import FACES, keyword
+from pylb.config.registry import FACES, PROXY, keyword
 from pylb.proxy.table import ARRAYS, KEY_TYPES, KINDS, StickRule, Stored, TableSettings
 from pylb.sample.casts import possible
 from pylb.sample.types import Phase
@@ -20,13 +20,15 @@ OVERRIDES = (
 )
 
 
-@keyword("stick-table", sections=FACES, usage="type <type> size <size> [expire <expire>] [nopurge] [store <data type>]*")
+@keyword("stick-table", sections=PROXY, usage="type <type> size <size> [expire <expire>] [nopurge] [store <data type>]*")
 def stick_table(proxy: model.Proxy, args: Args) -> None:
     """The table of this proxy."""
-    if proxy.stick_table is not None:
-        raise BareAlert(
-            f"{args.where}: stick-table name '{proxy.name}' conflicts with table declared in {proxy.kind} '{proxy.name}' at {proxy.extra['stick-table place']}."
-        )
+    if proxy.kind == "defaults":
+        raise Alert("'stick-table' is not supported in 'defaults' section.")
+    for other in args.config.proxies:
+        if other.name == proxy.name and other.stick_table is not None:
+            place = other.extra["stick-table place"]
+            raise Alert(f"stick-table name '{proxy.name}' conflicts with table declared in {other.label} at {place}.")
     table = TableSettings(proxy.name, "")
     args.index = 1
     while args.peek():
