@@ -11,7 +11,7 @@ import pytest
 from fuzz_stories import Story
 
 FIRST = int(os.environ.get("PYLB_FUZZ_SEED", "1"))
-STORIES = int(os.environ.get("PYLB_FUZZ_STORIES", "120"))
+STORIES = int(os.environ.get("PYLB_FUZZ_STORIES", "100"))
 BLOCK = 20
 
 
