@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import pytest
+from fuzz_checks import LIMIT, accounts, held_bytes, unbalanced
 from fuzz_messages import Random, body_of, configuration, generator, mutate, requests, response
 
 from pylb.base.net import Endpoint
@@ -22,12 +20,10 @@ from pylb.lab.pipe import Link
 from pylb.lab.stage import Stage
 from pylb.process import shutdown
 from pylb.proxy.process import Process
-from pylb.stream.driver import Stream
 from pylb.stream.verdict import Stop
 
 FRONT = Endpoint.tcp("10.0.0.1", 80)
 LONGEST = 45.0  # no timeout of a story is longer, all together
-LIMIT = 4 * 65536  # bytes that one connection may hold in one place
 
 Handler = Callable[[Peer], Awaitable[None]]
 
@@ -332,32 +328,6 @@ class Story:
         return [f"{name} was logged {times} times" for name, times in logged.items() if times > 1]
 
 
-@contextmanager
-def accounts(trouble: list[str]) -> Iterator[None]:
-    """Every stream that starts ends once, and has one line unless it is silent on purpose."""
-    started: set[int] = set()
-    start, log = Stream.start, Stream.log
-
-    def starting(stream: Stream) -> None:
-        started.add(stream.number)
-        start(stream)
-
-    def logging(stream: Stream) -> None:
-        log(stream)
-        if stream.number in started:
-            started.discard(stream.number)
-        elif stream.front is not None:
-            trouble.append(f"{stream!r} ended twice")
-        if not stream.logged and not stream.dont_log:
-            trouble.append(f"{stream!r} has no line")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stream, "start", starting)
-        patch.setattr(Stream, "log", logging)
-        yield
-    trouble += [f"stream {number} never ended" for number in sorted(started)]
-
-
 def resume(process: Process) -> None:
     """What TTIN does."""
     if not process.stopping:
@@ -373,46 +343,3 @@ def stop_softly(stage: Stage) -> None:
     shutdown.stop_listening(process, [], in_worker=False)
     for mux in sorted(process.sessions, key=lambda mux: mux.session.source):
         mux.stop_when_idle()
-
-
-def held_bytes(stage: Stage) -> list[tuple[str, int]]:
-    """Everything that is held for connections: where, and how much."""
-    found: list[tuple[str, int]] = []
-    for mux in stage.process.sessions:
-        found += held_by(mux, "client")
-        stream = getattr(mux, "stream", None)
-        if stream is None:
-            continue
-        found.append(("request inbox", sum(map(len, stream.inbox_request))))
-        found.append(("response inbox", sum(map(len, stream.inbox_response))))
-        if stream.back is not None:
-            found += held_by(stream.back, "server")
-    return found
-
-
-def held_by(mux: Any, side: str) -> list[tuple[str, int]]:
-    return [
-        (f"{side} write buffer", mux.transport.get_write_buffer_size()),
-        (f"{side} buffer", len(getattr(mux, "buffer", b""))),
-        (f"{side} out", sum(map(len, getattr(mux, "out", ())))),
-    ]
-
-
-def unbalanced(stage: Stage) -> list[str]:
-    """Counters of things that come and go must be zero in the end."""
-    left: list[str] = []
-    process = stage.process
-    if process.sessions:
-        left.append(f"sessions: {process.sessions}")
-    if process.counters.connections:
-        left.append(f"process counts {process.counters.connections} connections")
-    holders: list[tuple[str, Any]] = [(f"frontend {name}", frontend.counters) for name, frontend in process.frontends.items()]
-    holders += [(f"listener {index} of {name}", one.counters) for name, frontend in process.frontends.items() for index, one in enumerate(frontend.listeners)]
-    for name, backend in process.backends.items():
-        holders.append((f"backend {name}", backend.counters))
-        holders += [(f"server {server.name}", server.counters) for server in backend.servers]
-    for name, counters in holders:
-        for word in ("scur", "qcur", "h1_open_streams", "h1_open_connections", "used_conn_cur", "idle_conn_cur", "safe_conn_cur"):
-            if getattr(counters, word, 0):
-                left.append(f"{word} of {name} is {getattr(counters, word)}")
-    return left

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from fuzz_stories import LIMIT, held_bytes
+from fuzz_checks import LIMIT, held_bytes
 
 from pylb.base.net import Endpoint
 from pylb.lab.peer import Peer
