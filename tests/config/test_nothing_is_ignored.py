@@ -56,6 +56,7 @@ UNREAD_FIELDS = {
     "Global.server_tls": "inherited by each `server` line when it is read",
     "Server.sni_source": "the text of `sni`, of which the expression is what counts",
     "Server.pool_low_conn": "keeps threads from stealing connections from each other; there is one pool",
+    "Server.max_reuse": "HAProxy heeds it on HTTP/2 connections only",
     "Server.no_stick": "there are no stick rules yet that would stick to the server",
     "Server.init_addr": "obeyed while names are resolved, before anything runs",
     "Server.resolve_opts": "names that change while running need `resolvers`, which is refused",
