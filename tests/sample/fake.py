@@ -74,7 +74,7 @@ def stream(data: bytes = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", source: Any = ("1
         clock=Clock(), variables={}, pid=os.getpid(), connections=1, counters=counters, stopping=False, backends={}, frontends={}, config=None
     )
     frontend = SimpleNamespace(
-        name="f", id=2, counters=counters, request_captures=(), response_captures=(), log_asap=False, longest_line=1024, unique_id_format=None, timeout_client=5.0,
+        name="f", id=2, counters=counters, request_captures=(), response_captures=(), log_asap=False, unique_id_format=None, timeout_client=5.0,
         settings=SimpleNamespace(default_backend="b"), longest_line=1023,
     )  # fmt: skip
     session = SimpleNamespace(
