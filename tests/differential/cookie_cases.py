@@ -5,10 +5,24 @@ from __future__ import annotations
 import time
 
 from harness import Case
-from stream_http_cases import answer, get, post
 from stream_peers import BODY, Answers, Script
 
 from pylb.stream.persist import write_date
+
+
+def get(target: str = "/", headers: str = "", method: str = "GET", version: str = "1.1") -> bytes:
+    """A request without a body."""
+    return f"{method} {target} HTTP/{version}\r\nHost: a.example\r\n{headers}\r\n".encode("latin-1")
+
+
+def post(headers: str = "") -> bytes:
+    return f"POST / HTTP/1.1\r\nHost: a.example\r\n{headers}Content-Length: 5\r\n\r\nhello".encode("latin-1")
+
+
+def answer(status: str = "200 OK", headers: str = "", body: bytes = b"hello") -> bytes:
+    """A response of a server."""
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode("latin-1") + body
+
 
 TWO = (BODY, answer(headers="X-Origin: two\r\n", body=b"two"))
 SECOND = ("s2 {origin2} cookie s2",)
@@ -284,4 +298,4 @@ CACHING = [
     case("checkcache_nocache", "insert indirect nocache", NONE, origin=sets("SRV=x", headers="Cache-Control: max-age=10\r\n"), back="option checkcache"),
 ]
 
-GROUPS = {"modes": IN_MODES, "oddities": ODDITIES, "dates": DATES, "down": DOWN_SERVERS, "overruled": OVERRULED, "caching": CACHING, "queues": QUEUES}
+GROUPS = {"caching": CACHING, "modes": IN_MODES, "oddities": ODDITIES, "dates": DATES, "down": DOWN_SERVERS, "overruled": OVERRULED, "queues": QUEUES}
