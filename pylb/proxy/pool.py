@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Pool:
     """The idle connections of one server, oldest first."""
 
-    __slots__ = ("estimate", "highest_used", "idle", "limit", "mode", "private", "repeats", "reuse_limit", "safe", "server")
+    __slots__ = ("estimate", "highest_used", "idle", "limit", "mode", "private", "repeats", "safe", "server")
 
     def __init__(self, server: Server) -> None:
         settings = server.settings
@@ -28,7 +28,6 @@ class Pool:
         if settings.sni is not None or settings.send_proxy or settings.source is not None:
             self.mode = "never"
         self.limit = 0 if settings.pool_purge_delay == 0 else settings.pool_max_conn  # negative: none
-        self.reuse_limit = settings.max_reuse
         self.repeats = not {"empty-response", "all-retryable-errors"}.isdisjoint(server.backend.settings.retry_on)  # first requests too
         self.idle: dict[Any, None] = {}
         self.safe: dict[Any, None] = {}

@@ -16,8 +16,8 @@ from pylb.wire.tls import Tls
 from pylb.wire.tls_context import SPOKEN, TlsContext
 
 if TYPE_CHECKING:
-    from pylb.proxy.process import Process
     from pylb.proxy.counters import TrafficCounters
+    from pylb.proxy.process import Process
     from pylb.proxy.server import Server
 
 

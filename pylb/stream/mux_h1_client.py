@@ -279,10 +279,6 @@ class ClientH1(H1):
     def send_head(self, response: Response, close: bool) -> None:
         """The head of the final response."""
         self.chunked = response.framing is CHUNKED
-        if response.status == 204:
-            response = response.copy()
-            response.headers.remove(b"content-length")
-            response.headers.remove(b"transfer-encoding")
         stream = self.stream
         version = stream.request.version if stream is not None else 11
         head = outgoing_response_head(response, version, close=close)

@@ -10,7 +10,6 @@ from pylb.base.timers import Deadline
 from pylb.stream import linger
 from pylb.stream.tcp import TcpStream
 from pylb.stream.tls_layer import TlsLayer
-from pylb.stream.tls_layer import TlsLayer
 
 if TYPE_CHECKING:
     from pylb.proxy.server import Server

@@ -28,7 +28,7 @@ __all__ = [
 
 H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-_FIELDS = rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++: ?+(?![ \t])[^\r\n]*+(?<![ \t])\r\n)*+)\r\n"
+_FIELDS = rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,255}+: ?+(?![ \t])[^\r\n]*+(?<![ \t])\r\n)*+)\r\n"
 REQUEST = re.compile(rb"([A-Z]++) (/[!\"$-~]*+) HTTP/1\.([01])\r\n" + _FIELDS)
 RESPONSE = re.compile(rb"HTTP/1\.([01]) ([2-5][0-9][0-9]) ([!-~\x80-\xff][^\r\n]*+)\r\n" + _FIELDS)
 REQUEST_LINE = re.compile(rb"((?!CONNECT |PRI )[A-Z]++) (/[!\"$-~]*+) HTTP/1\.1\r\n")
@@ -254,6 +254,8 @@ def outgoing_response_head(response: Response, client_version: int, close: bool)
     names = dict(headers)
     if b"te" in names:
         headers = _trailers_only(headers)
+    if response.status == 204:
+        headers = [pair for pair in headers if pair[0] not in (b"content-length", b"transfer-encoding")]
     if b"connection" in names:
         headers, words = _settled(headers)
         close = close or b"close" in words

@@ -19,6 +19,7 @@ from pylb.wire.headers import BLANKS, Headers
 from pylb.wire.message import Framing, Request, Response
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
+LONGEST_NAME = 255
 ANY_NAME = re.compile(rb"[^:\n]*")
 TARGET = re.compile(rb"[!\"$-~]*")
 LAX_TARGET = re.compile(rb"[!-~\x80-\xff]*")
@@ -118,10 +119,10 @@ class Reader:
         return fields
 
     def name(self) -> bytes:
-        """A field's name; steps over the colon."""
+        """A field's name; steps over the colon. HAProxy has one byte for its length."""
         start = self.at
         name = self.run(ANY_NAME if self.lax else TOKEN)
-        if self.at == start or self.buf[self.at] != COLON:
+        if self.at == start or self.buf[self.at] != COLON or len(name) > LONGEST_NAME:
             raise self.fail(self.at, "invalid header name")
         self.at += 1
         return name.lower()
@@ -354,9 +355,9 @@ def _settle_switch(reader: Reader, response: Response, fields: Fields, upgrade: 
 
 def response_framing(status: int, request_method: bytes, fields: Fields) -> Framing:
     """How a response's body ends (RFC 9112 6.3), in order of precedence."""
-    if status == 101 or (request_method == b"CONNECT" and 200 <= status < 300) or status < 100:
+    if status == 101 or (request_method == b"CONNECT" and 200 <= status < 300) or (status < 100 and not fields.chunked):
         return Framing.TUNNEL
-    if request_method == b"HEAD" or status < 200 or status in (204, 304):
+    if request_method == b"HEAD" or 100 <= status < 200 or status in (204, 304):
         return Framing.NONE
     if fields.chunked:
         return Framing.CHUNKED

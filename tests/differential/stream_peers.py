@@ -259,7 +259,10 @@ class Origin:
             pipe.raw.close()
 
     def forget(self) -> None:
-        """A new play begins."""
+        """A new play begins, without connections of the last one in anybody's pool."""
+        for pipe in self.pipes:
+            if pipe.raw.fileno() >= 0:
+                pipe.finish()
         self.pipes, self.visits = [], {}
 
     def _accept(self) -> None:

@@ -72,10 +72,6 @@ def test_limits() -> None:
     one.put(refused)
     assert (kept.closed, refused.closed) == (False, True)
     assert one.server.counters.idle_conn_cur == 1
-    worn = Connection(3)
-    other = pool("always", max_reuse=2)
-    other.put(worn)
-    assert worn.closed
     assert not pool("always", pool_purge_delay=0).put(refused)
 
 
