@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """What servers can do to a health check, case by case. One case a line, however long."""
 
 from __future__ import annotations

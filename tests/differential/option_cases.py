@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Words of proxies and servers that change what a stream does: each in a case or more, so that none is silently ignored."""
 
 from __future__ import annotations

@@ -75,6 +75,14 @@ class Seen:
     seconds: float = 0.0  # when it ended, since the connection was made
 
 
+def await_socket(one: socket.socket, events: int, seconds: float) -> int:
+    """Which events came in time (`select` ends at 1,024 descriptors)."""
+    poll = select.poll()
+    poll.register(one, events)
+    found = poll.poll(seconds * 1000)
+    return found[0][1] if found else 0
+
+
 class Pipe:
     """A connected socket, plain or TLS, with what was received on it."""
 
@@ -118,8 +126,7 @@ class Pipe:
             try:
                 view = view[self.raw.send(view) :]
             except BlockingIOError:
-                readable, _, _ = select.select([] if self.over else [self.raw], [self.raw], [], 0.5)
-                if readable:
+                if await_socket(self.raw, select.POLLOUT if self.over else select.POLLIN | select.POLLOUT, 0.5) & select.POLLIN:
                     self.receive(0)
             except OSError:
                 return
@@ -136,7 +143,7 @@ class Pipe:
 
     def _read_raw(self, seconds: float) -> bool:
         """Take in what is there on the wire; False: nothing came in time, or the end."""
-        if self.over or not select.select([self.raw], [], [], max(0.0, seconds))[0]:
+        if self.over or not await_socket(self.raw, select.POLLIN, max(0.0, seconds)):
             return False
         try:
             data = self.raw.recv(262144)

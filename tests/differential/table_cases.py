@@ -1,6 +1,5 @@
 """What the table tests play: one configuration, plays of requests and commands, lines for `-c`."""
 
-# ruff: noqa: E501
 from __future__ import annotations
 
 TABLE_LINES = (
