@@ -115,7 +115,7 @@ def may_go_again(stream: HttpStream, stop: Stop) -> bool:
             tracking.count(stream, tracking.FAILURE, stream.process.clock.now())
         if not repeatable or stream.server_reset:
             stream.count("eresp")
-        if not repeatable and stream.server_reset and not stream.back.buffer:
+        if not repeatable and stream.server_reset:
             stream.count("eresp")  # once for the lost connection, once for the response that never began
         assert stream.server is not None
         stream.server.observed(0, READ_ERROR if stop.who == "S" and stream.server_reset else LOST_RESPONSES[stop.who])

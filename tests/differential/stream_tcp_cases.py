@@ -65,7 +65,7 @@ CASES = [
     relay("plain_log", (*PING, CLOSE), plain_log=True),
     relay("logasap", (*PING, 0.1, CLOSE), front="option logasap"),
     relay("dontlog_normal", (*PING, CLOSE), front="option dontlog-normal", logs=0),
-    relay("separate_errors", (b"ping", 0.3), back="retries 0", address="{refused}", front="option log-separate-errors"),
+    relay("separate_errors", (b"ping", 0.3), back="retries 0", address="{refused}", front="option log-separate-errors", statistics=False),
     relay("reject", (b"ping", 0.2), front="tcp-request content reject", statistics=False),
     relay("inspect_delay", (0.2, b"ping", Until(b"pong"), CLOSE), front="tcp-request inspect-delay 1s\ntcp-request content accept if { req.len gt 0 }"),
     relay("inspect_delay_over", (0.5,), front="tcp-request inspect-delay 200ms\ntcp-request content reject if { req.len gt 10 }\ntcp-request content accept", origin=(0.1, b"hi", CLOSE)),
