@@ -12,7 +12,6 @@ import csv
 import io
 import os
 import re
-import select
 import socket
 import ssl
 import subprocess
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream_peers import PATIENCE, Behaviour, Origin, Played, Script, Seen, play_client
+from waiting import readable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Origin: one\r\n\r\nhello"
 SLACK = (0.12, 0.3)  # seconds, and of the whole
@@ -213,7 +213,7 @@ class Rig:
     def _collect(self) -> None:
         while True:
             try:
-                if not select.select([self.log], [], [], 5)[0]:
+                if not readable(self.log, 5):
                     continue
                 line = self.log.recv(65536).decode("latin-1")
             except (OSError, ValueError):

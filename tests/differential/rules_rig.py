@@ -10,7 +10,6 @@ import csv
 import io
 import os
 import re
-import select
 import socket
 import subprocess
 import threading
@@ -18,6 +17,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from waiting import readable
 
 HOST = "Host: a.example\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Origin: one\r\n\r\nhello"
@@ -238,7 +239,7 @@ class Rig:
         """Read until so many responses are complete, the end, or patience ends."""
         deadline = time.monotonic() + patience
         while not outcome.closed and complete(outcome.client) < wanted:
-            ready, _, _ = select.select([client], [], [], max(0.0, deadline - time.monotonic()))
+            ready = readable(client, deadline - time.monotonic())
             if not ready:
                 return
             try:
@@ -260,7 +261,7 @@ class Rig:
 
     def drain(self) -> None:
         """Forget log lines that nobody waited for."""
-        while select.select([self.log], [], [], 0)[0]:
+        while readable(self.log, 0):
             self.log.recv(65536)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import select
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from oracle import HAPROXY, needs_haproxy
+from waiting import readable
 
 pytestmark = needs_haproxy
 COUNT = int(os.environ.get("PYLB_MUTATIONS", "1500"))
@@ -219,7 +219,7 @@ class Program:
     def _read_log(self) -> None:
         while True:
             try:
-                if not select.select([self.log], [], [], 5)[0]:
+                if not readable(self.log, 5):
                     continue
                 line = self.log.recv(65536)
             except (OSError, ValueError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-import select
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from playing import LIMIT, ROOT, Playing, exists, playing, pylb, refuses, until
+from waiting import readable
 
 from pylb.lab.topology import default_path
 
@@ -182,7 +182,7 @@ def test_on_a_terminal_the_table_is_drawn_in_place(tmp_path: Path) -> None:
     deadline = time.monotonic() + LIMIT
     try:
         while b"\x1b[11F\x1b[J" not in shown and time.monotonic() < deadline:
-            if select.select([master], [], [], 0.1)[0]:
+            if readable(master, 0.1):
                 shown += os.read(master, 65536)
         assert b"\x1b[11F\x1b[J" in shown, shown
         assert b"\x1b[32mUP" in shown and b"Ctrl-C ends the lab" in shown
