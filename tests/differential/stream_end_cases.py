@@ -151,7 +151,7 @@ QUEUES = [
 RULES_END = [
     Case("deny_upload", (HALF, 0.2), "http-request deny", answers=1, logs=1),
     Case("deny_big_upload", (post(body=BIG), 0.2), "http-request deny", answers=1, logs=1, statistics=False, bytes_exact=False),
-    Case("reject_connection", (get("/1"), 0.2), "tcp-request connection reject", answers=0, logs=0, patience=0.2),
+    Case("reject_connection", (Idle(0.1),), "tcp-request connection reject", answers=0, logs=0, patience=0.2),
     Case("reject_session", (Idle(0.1),), "tcp-request session reject", answers=0, logs=0, patience=0.2),
     Case("reject_content", (get("/1"), 0.2), "tcp-request content reject", answers=0, logs=1, patience=0.2),
     Case("deny_response", (get("/1"), Answers(1), get("/2")), back="http-response deny"),
