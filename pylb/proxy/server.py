@@ -68,6 +68,7 @@ class Server:
         self.rank: Entry | None = None  # the balancer's own note of where the server stands
         self.queue = Queue()
         self.pool = Pool(self)
+        self.in_express = settings.redir is None and settings.observe == "none" and self.pool.mode != "never"  # `stream.express`
         self.counters = ServerCounters()
         self.times: list[Times] = []  # of finished streams, not in the averages yet
         self.last_change, self.down_time = now, 0.0

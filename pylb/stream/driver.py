@@ -45,6 +45,7 @@ class Stream:
         "front",
         "frontend",
         "idle_from",
+        "in_express",
         "inbox_response",
         "keep_client",
         "keep_server",
@@ -126,7 +127,7 @@ class Stream:
         self.when = "R"
         self.inbox_response: Sequence[bytes] = ()
         self.keep_client = self.keep_server = True
-        self.corked = self.running = self.uploading = self.request_complete = self.response_complete = False
+        self.in_express = self.corked = self.running = self.uploading = self.request_complete = self.response_complete = False
         self.reused = self.logged = self.unsure = self.server_slot = False
         self.lenient = False  # `strict-mode off`, until the rule set ends
         self.released = False  # what it held of its backend

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER, Deadline
-from pylb.stream import linger, tracking
+from pylb.stream import express, linger, tracking
 from pylb.stream.mux_h1 import H1, HIGH_WATER
 from pylb.stream.stream import HttpStream
 from pylb.wire.body import ChunkedReader, CloseReader, reader_for
@@ -31,8 +31,8 @@ class ClientH1(H1):
     """The client's side."""
 
     __slots__ = (
-        "at_eof", "busy", "deadline", "frontend", "gone", "discarding", "has_left",
-        "has_served", "idle_from", "limits", "lingering", "request_began", "session", "stream", "waits_for_head",
+        "at_eof", "busy", "deadline", "frontend", "gone", "discarding", "express", "has_left",
+        "has_served", "idle_from", "limits", "lingering", "request_began", "room", "session", "stream", "waits_for_head",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -41,6 +41,8 @@ class ClientH1(H1):
         self.frontend = session.frontend
         self.stream: HttpStream | None = None
         self.limits: Limits = session.frontend.limits
+        self.room = self.limits.bufsize - self.limits.maxrewrite
+        self.express = session.frontend.in_express
         self.at_eof = False
         self.lingering: linger.Lingering | None = None
         self.busy = False  # the loop over pipelined requests is running
@@ -69,6 +71,8 @@ class ClientH1(H1):
         self.counters.h1_bytes_in += len(data)
         stream = self.stream
         if stream is None:
+            if self.express and not self.buffer and express.take(self, data):
+                return
             self.buffer = self.buffer + data if self.buffer else data
             self.read_requests()
         elif self.reader is not None:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from pylb.base.errors import BadMessage
+from pylb.stream import express
 from pylb.stream.mux_h1 import H1, HIGH_WATER, NO_TRAILERS
 from pylb.stream.stream import HttpStream
 from pylb.wire.body import CloseReader, reader_for
@@ -24,7 +25,7 @@ class ServerH1(H1):
 
     __slots__ = (
         "closing", "established", "limits", "private", "polite", "process",
-        "request_method", "requests", "reusable", "server", "source_session", "stream", "upgrade",
+        "request_method", "requests", "reusable", "room", "server", "source_session", "stream", "upgrade",
     )  # fmt: skip
 
     def __init__(self, stream: HttpStream, server: Server) -> None:
@@ -34,6 +35,7 @@ class ServerH1(H1):
         self.source_session = stream.session.session
         self.stream: HttpStream | None = stream
         self.limits = stream.backend_limits()
+        self.room = self.limits.bufsize - self.limits.maxrewrite
         self.requests = 0
         self.reusable = True
         self.private = False  # its server knows who speaks on it
@@ -134,6 +136,8 @@ class ServerH1(H1):
         if stream is None:
             self.server.pool.remove(self)
             self.kill()
+            return
+        if stream.in_express and express.finish(stream, self, data):
             return
         stream.corked = True
         if self.reader is not None:

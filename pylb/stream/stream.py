@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pylb.stream.session import Session
     from pylb.wire.h1 import Limits
 
+START, RULED, SWITCHED, PREPARED, SENT = range(5)  # steps of a stream's life at which its coroutine may begin
 HTX_REQUEST_LINE = 29  # HAProxy counts bytes of its internal form: a start line's record, the version and the end-of-headers mark
 NO_HEADERS = Headers()
 CHUNKED = Framing.CHUNKED
@@ -66,26 +67,30 @@ class HttpStream(Stream):
         return f"HttpStream({self.request.line().decode('latin-1')!r} {self.frontend.name}/{self.backend and self.backend.name} {self.when})"
 
     # -- the life of a request, top to bottom
-    async def run(self) -> None:
-        """Each line is one of HAProxy's analysers; every way out passes `finish`."""
+    async def run(self, step: int = START, so_far: Any = None) -> None:
+        """Each line is one of HAProxy's analysers; every way out passes `finish`. A stream that leaves the express lane begins at a later
+        step, with what the rules came to or raised."""
         try:
             try:
                 frontend = self.frontend
-                if frontend.announces:
-                    self.announce()
-                if not self.request_complete:
-                    self.client_expire = self.now + frontend.timeout_client
-                if frontend.has_slow_rules:
-                    await request_steps.frontend_rules(self)
-                else:
-                    self.count_request()
-                    request_steps.look(self)
-                    if frontend.http_request and (result := run_now(self, frontend.http_request)) is not None:
+                if step == START:
+                    if frontend.announces:
+                        self.announce()
+                    if not self.request_complete:
+                        self.client_expire = self.now + frontend.timeout_client
+                    if frontend.has_slow_rules:
+                        await request_steps.frontend_rules(self)
+                    elif (result := self.begin()) is not None:
                         await request_steps.after_rules(self, frontend, result)
-                backend = request_steps.switch(self)
-                if backend.has_request_rules and backend is not frontend.own_backend:
-                    await request_steps.backend_rules(self, backend)
-                request_steps.prepare(self)
+                elif isinstance(so_far, Exception):
+                    raise so_far
+                elif step == RULED:
+                    await request_steps.after_rules(self, frontend, so_far)
+                backend = request_steps.switch(self) if self.backend is None else self.backend
+                if step < PREPARED:
+                    if backend.has_request_rules and backend is not frontend.own_backend:
+                        await request_steps.backend_rules(self, backend)
+                    request_steps.prepare(self)
                 while not self.response:
                     await self.exchange()
                 if backend.has_response_rules or frontend.has_response_rules:
@@ -105,6 +110,12 @@ class HttpStream(Stream):
         finally:
             self.finish()
 
+    def begin(self) -> Any:
+        """What a frontend does whose rules nearly always end at once; gives what they came to when it is not yet their end."""
+        self.count_request()
+        request_steps.look(self)
+        return run_now(self, self.frontend.http_request) if self.frontend.http_request else None
+
     def count_request(self) -> None:
         """Count the request on the frontend; what `tcp-request content` rejects is none."""
         self.frontend.counters.request_came(self.now)
@@ -119,7 +130,7 @@ class HttpStream(Stream):
                 await connect.assign(self)
             if self.server.settings.redir is not None:  # type: ignore[union-attr]
                 scruples.redirect(self, self.server)  # type: ignore[arg-type]
-            if not connect.reuse(self):
+            if self.back is None and not connect.reuse(self):
                 await connect.establish(self)
             if self.backend.tcp_response_content:  # type: ignore[union-attr]
                 await response_steps.content_rules(self)
@@ -141,6 +152,17 @@ class HttpStream(Stream):
             if not self.uploading or not response_steps.may_go_again(self, stop):
                 raise
             await replay.again(self)
+
+    def enter(self, step: int, so_far: Any = None) -> None:
+        """Leave the express lane: the coroutine takes over at `step`."""
+        self.in_express = False
+        self.coroutine = self.run(step, so_far)
+        self.resume()
+
+    def wake(self) -> None:
+        if self.in_express:
+            self.enter(SENT)
+        super().wake()
 
     def transferred(self) -> bool:
         """Have both directions ended?"""

@@ -46,7 +46,7 @@ FIXED_COST = 97  # of a head in HAProxy's internal form beyond 4 bytes a field, 
 class Known:
     """What a block of header fields means. Peers repeat their blocks on every message of a connection, so they are kept a while."""
 
-    __slots__ = ("fields_size", "framing", "headers", "keep_alive", "length", "lines", "size")
+    __slots__ = ("fields_size", "framing", "headers", "keep_alive", "length", "lines", "simple", "size", "tail")
 
     def __init__(self, headers: Headers, framing: Framing, length: int, keep_alive: bool) -> None:
         self.headers, self.framing, self.length, self.keep_alive = headers.copy(), framing, length, keep_alive
@@ -54,6 +54,8 @@ class Known:
         self.fields_size = fields_size(headers)
         odd = framing is CHUNKED or headers.contains(b"te") or headers.contains(b"connection")
         self.lines = None if odd else _lines(headers)  # how the block leaves when no rule changed it
+        self.tail = b"" if self.lines is None else self.lines + b"\r\n"
+        self.simple = not odd and keep_alive  # nothing about the connection or the body needs a thought
 
 
 MOST_KNOWN, LONGEST_KNOWN = 512, 2048

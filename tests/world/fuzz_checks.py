@@ -18,11 +18,12 @@ LIMIT = 4 * 65536  # bytes that one connection may hold in one place
 def accounts(trouble: list[str]) -> Iterator[None]:
     """Every stream that starts ends once, and has one line unless it is silent on purpose."""
     started: set[int] = set()
-    start, log = Stream.start, Stream.log
+    make, log = Stream.__init__, Stream.log
 
-    def starting(stream: Stream) -> None:
-        started.add(stream.number)
-        start(stream)
+    def making(stream: Stream, session: Any, front: Any, *times: float) -> None:
+        make(stream, session, front, *times)
+        if front is not None:
+            started.add(stream.number)
 
     def logging(stream: Stream) -> None:
         log(stream)
@@ -34,7 +35,7 @@ def accounts(trouble: list[str]) -> Iterator[None]:
             trouble.append(f"{stream!r} has no line")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stream, "start", starting)
+        patch.setattr(Stream, "__init__", making)
         patch.setattr(Stream, "log", logging)
         yield
     trouble += [f"stream {number} never ended" for number in sorted(started)]
