@@ -23,6 +23,7 @@ class Clock:
         self._real_wall = wall
         self._offset = 0.0
         self._stale_at = float("-inf")
+        self._dated, self._date = float("-inf"), ""
 
     def wall(self) -> float:
         """The current wall clock time."""
@@ -36,13 +37,18 @@ class Clock:
             self._stale_at = now + 1.0
         return moment + self._offset
 
+    def log_date(self, moment: float) -> str:
+        """`log_date` of a `now()`; requests that are read in one turn of the loop began at one moment."""
+        if moment != self._dated:
+            self._dated, self._date = moment, log_date(self.wall_at(moment))
+        return self._date
+
 
 def split_second(wall: float) -> tuple[int, int]:
     """Whole seconds and microseconds of a wall time; rounded once, here, so that 0.350 never shows as 349 ms."""
     return divmod(round(wall * 1_000_000), 1_000_000)
 
 
-@lru_cache(maxsize=64)  # requests that are read in one turn of the loop began at one moment
 def log_date(wall: float) -> str:
     """`23/Nov/2026:16:37:24.350`, local time: %t and %tr."""
     second, micros = split_second(wall)

@@ -97,16 +97,14 @@ class Average:
         if value > self.highest:
             self.highest = value
 
-    def add_all(self, values: Sequence[tuple[int, int]], window: int = TIME_SAMPLES) -> None:
-        """Take in many (value, samples) in turn."""
-        total, highest = self.total, self.highest
-        for value, samples in values:
-            if samples > window:
+    def add_all(self, values: Sequence[int], samples: Sequence[int], window: int = TIME_SAMPLES) -> None:
+        """`add` for many values in turn; `samples` says for each how many there had been."""
+        total = self.total
+        for value, count in zip(values, samples, strict=True):
+            if count > window:
                 total += -total // window
             total += value
-            if value > highest:
-                highest = value
-        self.total, self.highest = total, highest
+        self.total, self.highest = total, max(self.highest, *values)
 
     def value(self, samples: int, window: int = TIME_SAMPLES) -> int:
         """The average, rounded up."""

@@ -22,6 +22,7 @@ def log_header(text: str) -> str:
 
 
 LOG_URI_SAFE = re.compile(r"[ !$-~]*+").fullmatch
+LINE_SAFE = re.compile(rb"[ !$-~]*+").fullmatch  # the same of bytes
 
 
 def log_uri(text: str) -> str:

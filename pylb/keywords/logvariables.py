@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from pylb.base.clock import log_date, log_date_gmt, log_date_local
-from pylb.base.text import log_header, log_uri
+from pylb.base.text import LINE_SAFE, log_header, log_uri
 from pylb.sample.registry import inline, variable
 
 
@@ -369,7 +369,8 @@ def date_local(stream: Any) -> str:
 
 @variable("tr", http=True)
 def request_date(stream: Any) -> str:
-    return log_date(stream.process.clock.wall_at(stream.request_began))
+    text: str = stream.process.clock.log_date(stream.request_began)
+    return text
 
 
 @variable("trg", http=True)
@@ -556,11 +557,11 @@ INLINE = {
     "hs": "{response_headers(s) if frontend.response_captures else ''}",
     "CC": "{request_cookie(s) or '-' if s.cookie_captured_request else '-'}",
     "CS": "{response_cookie(s) or '-' if s.cookie_captured_response else '-'}",
-    "r": "{request_line(s)}",
-    "tr": "{log_date(s.process.clock.wall_at(s.request_began))}",
+    "r": "{s.request_line.decode('latin-1') if s.request_line is not None and plain(s.request_line) else request_line(s)}",
+    "tr": "{s.process.clock.log_date(s.request_began)}",
 }
 INLINE_NAMES = {
-    "log_date": log_date, "server_name": server_name, "request_headers": request_headers, "response_headers": response_headers,
+    "plain": LINE_SAFE, "server_name": server_name, "request_headers": request_headers, "response_headers": response_headers,
     "request_cookie": request_cookie, "response_cookie": response_cookie, "request_line": request_line,
 }  # fmt: skip
 for _name, _source in INLINE.items():

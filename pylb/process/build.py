@@ -126,7 +126,7 @@ def connect_loggers(process: Process, loggers: Loggers) -> None:
         face.send_log = loggers.logger(targets, settings.log_tag)
         if isinstance(face, Frontend):
             chosen = chosen_format(process, settings)
-            face.settle(chosen, chosen is not None and chosen.wants_request_line, chosen is not None and bool(chosen.expressions))
+            face.settle(chosen, chosen is not None and chosen.wants_request_line)
 
 
 def chosen_format(process: Process, settings: model.Proxy) -> LogFormat | None:

@@ -244,8 +244,12 @@ Times = tuple[int, int, int, int, int]  # queue, connect, response, total in mil
 def fold_times(counters: TrafficCounters, times: list[Times]) -> None:
     """Take the times of finished streams into the averages: they are collected first, since only readers of statistics need them."""
     averages = (counters.qtime, counters.ctime, counters.rtime, counters.ttime)
-    for which, average in enumerate(averages):
-        average.add_all([(one[which], one[4]) for one in times])
+    if not times:
+        return
+    *columns, samples = zip(*times, strict=True)
+    for average, values in zip(averages, columns, strict=True):
+        if average.total or any(values):  # nothing but zeros changes nothing
+            average.add_all(values, samples)
     times.clear()
 
 

@@ -81,37 +81,34 @@ class Pool:
         return connection
 
     def put(self, connection: Any) -> None:
-        """A connection has nothing to do; it is kept, or closed where a limit says so."""
-        counters = self.server.counters
-        used = counters.used_conn_cur
+        """A connection has nothing to do; it is kept, or closed where a limit says so. Kept ones: one of each kind at least, and no more
+        than the load was seen to need at once."""
+        counters, idle, safe = self.server.counters, self.idle, self.safe
+        used, lying = counters.used_conn_cur, len(idle) + len(safe)  # this one counts as used
         if used > self.highest_used:
             self.note_use()
-        if not self.has_use_for(connection):
+        if self.mode == "never":
+            if self.limit:
+                self.private.setdefault(connection.source_session, []).append(connection)
+            else:
+                connection.close()
+        elif 0 <= self.limit <= lying:
             connection.close()
-        elif self.mode == "never":
-            self.private.setdefault(connection.source_session, []).append(connection)
         elif connection.requests > 1:
-            self.safe[connection] = None
-            counters.safe_conn_cur += 1
+            if safe and used + lying > self.estimate:
+                connection.close()
+            else:
+                safe[connection] = None
+                counters.safe_conn_cur += 1
+        elif lying and used + lying > self.estimate:
+            connection.close()
         else:
-            self.idle[connection] = None
+            idle[connection] = None
             counters.idle_conn_cur += 1
 
     def put_private(self, connection: Any) -> None:
         """A connection whose peer knows who speaks on it (NTLM) is kept for its session."""
         self.private.setdefault(connection.source_session, []).append(connection)
-
-    def has_use_for(self, connection: Any) -> bool:
-        """Is one more worth keeping? Yes while none of its kind lies here, else up to what the load was seen to need at once."""
-        if self.mode == "never":
-            return self.limit != 0
-        lying = len(self.idle) + len(self.safe)
-        if 0 <= self.limit <= lying:
-            return False
-        if not self.safe and (connection.requests > 1 or not self.idle):
-            return True
-        used = self.server.counters.used_conn_cur  # this one included
-        return not lying or used + lying <= self.estimate
 
     def remove(self, connection: Any) -> None:
         """Forget a connection that was taken or has died; harmless when it is not here."""

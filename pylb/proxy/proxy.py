@@ -142,16 +142,15 @@ class Frontend(Face):
         self.announces = False  # no format: a line when a stream begins instead
         self.longest_line = process.config.global_.http_logurilen  # of a request, in logs
         self.keeps_request_line = False  # the log shows the request line as it came
-        self.logs_response = False  # its log format has expressions, which may ask for the response
         self.in_express = False
         self.unique_id_header = settings.unique_id_header
         self.unique_id_format = settings.unique_id_format
         self.closes_clients = settings.connection_mode == "httpclose"  # a backend's word for it closes servers only
         self.connection_modes = {mode: stronger(settings.connection_mode, mode) for mode in CONNECTION_MODES}
 
-    def settle(self, log_line: Callable[[Any], str] | None, keeps_request_line: bool, logs_response: bool) -> None:
+    def settle(self, log_line: Callable[[Any], str] | None, keeps_request_line: bool) -> None:
         """The last thing to be known: the format of its log lines. Decides whether its requests may take the express lane (`stream.express`)."""
-        self.log_line, self.keeps_request_line, self.logs_response = log_line, keeps_request_line, logs_response
+        self.log_line, self.keeps_request_line = log_line, keeps_request_line
         self.announces = log_line is None and self.send_log is not None
         unusual = self.monitor_uri or self.request_captures or self.has_response_rules or self.case_of_names or self.process.tables is not None
         closes = self.settings.connection_mode != "http-keep-alive"

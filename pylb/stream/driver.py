@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pylb.proxy.proxy import Backend, Frontend
     from pylb.proxy.server import Server
     from pylb.stream.session import Session
+    from pylb.wire.headers import Headers
+    from pylb.wire.message import Request
 
 NO_TIMEOUTS: dict[str, float] = {}
 
@@ -34,46 +36,13 @@ class Stream:
     """What HTTP and TCP streams share: the driver, the deadlines, the log."""
 
     __slots__ = (
-        "__dict__",  # for what is below
-        "back",
-        "backend",
-        "bytes_in",
-        "bytes_out",
-        "client_expire",
-        "corked",
-        "coroutine",
-        "front",
-        "frontend",
-        "idle_from",
-        "in_express",
-        "inbox_response",
-        "keep_client",
-        "keep_server",
-        "lenient",
-        "logged",
-        "now",
-        "number",
-        "process",
-        "released",
-        "request_began",
-        "request_complete",
-        "response_complete",
-        "reused",
-        "running",
-        "server",
-        "server_expire",
-        "server_slot",
-        "session",
-        "status",
-        "time_close",
-        "time_connect",
-        "time_data",
-        "time_queue",
-        "time_request",
-        "unsure",
-        "uploading",
-        "when",
-    )
+        "__dict__", "back", "backend", "bytes_in", "bytes_out", "client_expire", "cookie_captured_request", "cookie_captured_response",
+        "cookie_state", "corked", "coroutine", "dont_log", "forwarding", "front", "frontend", "head_sent", "headers", "idle_from", "in_express",
+        "inbox_response", "keep_client", "keep_server", "lenient", "logged", "now", "number", "own_timeouts", "process", "queue_ahead",
+        "redispatched", "released", "request", "request_began", "request_complete", "request_line", "response", "response_complete",
+        "response_trailers", "retried", "reused", "running", "server", "server_expire", "server_slot", "session", "status", "termination",
+        "time_close", "time_connect", "time_data", "time_queue", "time_request", "unsure", "uploading", "when",
+    )  # fmt: skip; "__dict__" is for what is below
 
     # What most streams never write is no slot but a default of the class: making and freeing a stream costs half as much.
     applet_name: str | None = None
@@ -83,28 +52,19 @@ class Stream:
     connect_error: OSError | None = None
     connecting: Any = None
     counted_in = counted_out = 0  # bytes that are in the statistics already (`option contstats`)
-    cookie_captured_request: bytes | None = None
-    cookie_captured_response: bytes | None = None
-    cookie_state = "--"
-    dont_log = False
     failure: Stop | None = None
     inbox_request: Sequence[bytes] = ()
     inbox_size = 0
     last_rule: Any = None
     log_level = 6
     no_replay = False  # `disable-l7-retry`
-    own_timeouts: dict[str, float] = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
     cookie_dates = (0, 0)  # of the last visit and the first one, as the persistence cookie says
     direct = False  # the server was designated (cookie, use-server): no free redispatch
     forced = ignored = False  # `force-persist`, `ignore-persist`
     place: Any = None
     priority_class = priority_offset = 0
-    queue_ahead = (0, 0)
-    redispatched = False
-    retried = 0
     server_gone = False
     step_expire = NEVER
-    termination = "--"
     stick_stores: list[Any] | None = None  # keys that shall lead to the server that answers
     tracked: list[Any] | None = None  # what stick counters hold
     tunnel = False
@@ -112,9 +72,15 @@ class Stream:
     variables: dict[str, Any] | None = None
     wanted: Server | None = None  # the server that was designated
 
-    def __init__(self, session: Session, front: Any, idle_from: float, began: float) -> None:
+    def __init__(self, session: Session, front: Any, request: Request | None, idle_from: float, began: float) -> None:
         process = session.process
-        self.session, self.front, self.process = session, front, process
+        self.session = session
+        self.front = front
+        self.process = process
+        self.request: Any = request
+        self.headers: Any = None if request is None else request.headers
+        self.response: Any = None
+        self.request_line: bytes | None = None
         self.frontend: Frontend = session.frontend
         self.backend: Backend | None = None
         self.server: Server | None = None
@@ -132,6 +98,14 @@ class Stream:
         self.lenient = False  # `strict-mode off`, until the rule set ends
         self.released = False  # what it held of its backend
         self.time_request = self.time_queue = self.time_connect = self.time_data = self.time_close = self.status = -1
+        self.termination = self.cookie_state = "--"
+        self.queue_ahead = (0, 0)
+        self.retried = 0
+        self.redispatched = self.dont_log = self.forwarding = self.head_sent = False
+        self.response_trailers: Headers | None = None
+        self.cookie_captured_request: bytes | None = None
+        self.cookie_captured_response: bytes | None = None
+        self.own_timeouts = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
         self.number = process.streams_seen
         process.streams_seen += 1
 

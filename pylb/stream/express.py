@@ -12,16 +12,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pylb.base.freq import PERIOD
 from pylb.proxy.balance.base import ALL_FULL
 from pylb.stream import connect
 from pylb.stream import request as request_steps
-from pylb.stream.response import RESPONSE_LINE, account, count_status
+from pylb.stream.response import MOST_TIMES, RESPONSE_LINE, count_status, fold_times
 from pylb.stream.rules import run_now
-from pylb.stream.stream import PREPARED, RULED, SENT, SWITCHED, HttpStream
+from pylb.stream.stream import HTX_REQUEST_LINE, PREPARED, RULED, SENT, SWITCHED, HttpStream
 from pylb.wire.h1 import REQUEST_LINE, known_requests, known_responses, outgoing_request_head
 from pylb.wire.h1 import RESPONSE_LINE as STATUS_LINE
 from pylb.wire.headers import Headers
-from pylb.wire.message import Framing, Request, Response
+from pylb.wire.message import Framing, Request
 
 if TYPE_CHECKING:
     from pylb.stream.mux_h1_client import ClientH1
@@ -47,14 +48,22 @@ def take(front: ClientH1, data: bytes) -> bool:
     method, target = line.groups()
     frontend, process = front.frontend, session.process
     front.request_began = now = process.clock.now()
-    counters = frontend.counters
+    counters = front.counters
     counters.h1_open_streams += 1
     counters.h1_total_streams += 1
-    counters.request_came(now)
+    counters.req_tot += 1
+    rate = counters.req_rate
+    if now - rate.since < PERIOD:
+        rate.current = seen = rate.current + 1
+        if seen > rate.highest:
+            rate.highest = seen
+    else:
+        rate.tick(now)
     session.requests += 1
     process.counters.requests_total += 1
     request = Request(method, target, 11, Headers(known.headers), NO_BODY, 0, True, None, False, len(data), known)
     stream = front.stream = HttpStream(session, front, request, front.idle_from, now)
+    stream.bytes_in = HTX_REQUEST_LINE + len(method) + len(target) + known.fields_size
     stream.request_complete = stream.corked = stream.running = True
     if frontend.keeps_request_line:
         stream.request_line = data[: min(start - 2, frontend.longest_line)]
@@ -77,17 +86,26 @@ def take(front: ClientH1, data: bytes) -> bool:
     pooled = server.pool.get(stream) if server.in_express else None
     if pooled is None:
         return leave(stream, PREPARED)
-    send(stream, pooled, data[:start] + known.tail if request.target is target and request.headers == known.headers else None)
+    untouched = request.target is target and request.method is method and request.headers == known.headers
+    send(stream, pooled, data[:start] + known.tail if untouched else None)
     return True
 
 
 def send(stream: HttpStream, back: ServerH1, head: bytes | None) -> None:
     """Have the connection for the stream, and send its request: as it is in `head`, or rendered anew since a rule changed it."""
-    server, backend, front, request, now = back.server, stream.backend, stream.front, stream.request, stream.now
+    server, front, request, now = back.server, stream.front, stream.request, stream.now
     own, totals = server.counters, back.counters
+    # `connect.reuse`
     stream.time_connect = stream.time_queue
     stream.reused = True
-    own.session_started(now)
+    own.stot += 1
+    rate = own.rate
+    if now - rate.since < PERIOD:
+        rate.current = seen = rate.current + 1
+        if seen > rate.highest:
+            rate.highest = seen
+    else:
+        rate.tick(now)
     own.reuse += 1
     totals.reuse += 1
     stream.back = back
@@ -97,6 +115,7 @@ def send(stream: HttpStream, back: ServerH1, head: bytes | None) -> None:
     own.used_conn_cur = used = own.used_conn_cur + 1
     if used > server.pool.highest_used:
         server.pool.note_use()
+    # `connect.send_request`
     back.requests += 1
     back.request_method = request.method
     back.upgrade = None
@@ -107,7 +126,7 @@ def send(stream: HttpStream, back: ServerH1, head: bytes | None) -> None:
         back.transport.write(head)
     stream.when = "H"
     stream.uploading = stream.in_express = True
-    stream.server_expire = expire = now + stream.server_timeout() if stream.own_timeouts else now + backend.timeout_server
+    stream.server_expire = expire = now + (stream.server_timeout() if stream.own_timeouts else server.backend.timeout_server)
     deadline = front.deadline
     deadline.moment = expire
     if expire < deadline.armed_for:
@@ -138,9 +157,9 @@ def finish(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
             and not (front.gone or front.at_eof or front.blocked or stream.frontend.stopped or stream.process.stopping)
         ):  # fmt: skip
             stream.status = int(line[1])
-            stream.bytes_out = RESPONSE_LINE + len(line[2]) + known.fields_size + known.length
-            if stream.frontend.logs_response:
-                stream.response = Response(stream.status, line[2], 11, Headers(known.headers), known.framing, known.length, True, None, size, known)
+            stream.bytes_out += RESPONSE_LINE + len(line[2]) + known.fields_size + known.length
+            if stream.request_variables is not None:  # the request is over, and so are its variables
+                stream.request_variables = None
             out = data[:start] + known.tail + data[size:]
             front.counters.h1_bytes_out += len(out)
             front.transport.write(out)
@@ -152,24 +171,49 @@ def finish(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
 
 def end(stream: HttpStream, back: ServerH1) -> None:
     """The client has its answer: give back the connection and the slot, count, log, and let the client's connection go on."""
-    front, server, backend = stream.front, back.server, stream.backend
-    stream.now = now = stream.process.clock.now()
-    stream.time_data = stream.time_close = int((now - stream.idle_from) * 1000)
+    front, server, process = stream.front, back.server, stream.process
+    stream.now = now = process.clock.now()
+    stream.time_data = stream.time_close = total = int((now - stream.idle_from) * 1000)
     # `connect.release`
     stream.back = back.stream = None
-    own, totals, counters = server.counters, back.counters, front.counters
+    counters, totals, own = front.counters, back.counters, server.counters
     totals.h1_open_streams -= 1
     server.pool.put(back)
     own.used_conn_cur -= 1
     stream.server_slot = stream.in_express = False
-    server.drop(stream)
+    server.served -= 1
+    own.scur -= 1
+    server.streams.discard(stream)
+    backend = server.backend
+    backend.balancer.dropped(server)
     if server.queue.places.entries or backend.queue.places.entries:
-        stream.process.loop.call_soon(connect.serve_queues, server)
+        process.loop.call_soon(connect.serve_queues, server)
     totals.scur -= 1
     # `response.account`
+    size_in, size_out, listener = stream.bytes_in, stream.bytes_out, stream.session.listener.counters
+    counters.bin += size_in
+    counters.bout += size_out
+    listener.bin += size_in
+    listener.bout += size_out
+    totals.bin += size_in
+    totals.bout += size_out
+    totals.req_tot += 1
+    own.bin += size_in
+    own.bout += size_out
     own.req_tot += 1
-    count_status(own, stream.status)
-    account(stream)
+    if 200 <= stream.status < 300:
+        counters.hrsp_2xx += 1
+        totals.hrsp_2xx += 1
+        own.hrsp_2xx += 1
+    else:
+        for each in (counters, totals, own):
+            count_status(each, stream.status)
+    answering = total - stream.time_connect
+    idle = int((stream.request_began - stream.idle_from) * 1000)
+    server.times.append((0, 0, answering, total - idle, own.req_tot))
+    backend.times.append((0, 0, answering, total - idle, totals.req_tot))
+    if len(backend.times) >= MOST_TIMES:
+        fold_times(backend)
     stream.log()
     # `ClientH1.finished`
     front.stream = None
@@ -181,4 +225,4 @@ def end(stream: HttpStream, back: ServerH1) -> None:
     if idle_until < deadline.armed_for:
         deadline.arm(idle_until)
     if front.buffer:
-        stream.process.loop.call_soon(front.continue_reading)
+        process.loop.call_soon(front.continue_reading)

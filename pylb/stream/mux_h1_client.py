@@ -13,7 +13,7 @@ from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER, Deadline
 from pylb.stream import express, linger, tracking
 from pylb.stream.mux_h1 import H1, HIGH_WATER
-from pylb.stream.stream import HttpStream
+from pylb.stream.stream import HttpStream, request_size
 from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import Limits, outgoing_response_head, read_request
 from pylb.wire.h1_fields import adjust_case
@@ -21,6 +21,7 @@ from pylb.wire.message import Framing, Request, Response
 from pylb.wire.replies import raw_error_reply
 
 if TYPE_CHECKING:
+    from pylb.proxy.counters import FrontendCounters
     from pylb.stream.session import Session
 
 DISCARD = 1.0  # seconds for which a client may go on sending what nobody wants
@@ -34,6 +35,8 @@ class ClientH1(H1):
         "at_eof", "busy", "deadline", "frontend", "gone", "discarding", "express", "has_left",
         "has_served", "idle_from", "limits", "lingering", "request_began", "room", "session", "stream", "waits_for_head",
     )  # fmt: skip
+
+    counters: FrontendCounters
 
     def __init__(self, session: Session) -> None:
         super().__init__(session.frontend.counters)
@@ -130,6 +133,7 @@ class ClientH1(H1):
         if rest and request.framing is CHUNKED and not self.well_begun(rest):
             return
         stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
+        stream.bytes_in = request_size(request)
         stream.corked = True
         if request.framing is NO_BODY:
             self.buffer = rest

@@ -15,6 +15,7 @@ from pylb.wire.h1_fields import adjust_case
 from pylb.wire.message import Framing, Request, Response
 
 if TYPE_CHECKING:
+    from pylb.proxy.counters import BackendCounters
     from pylb.proxy.server import Server
 
 NO_BODY, LENGTH, CHUNKED, CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKED, Framing.CLOSE
@@ -27,6 +28,8 @@ class ServerH1(H1):
         "closing", "established", "limits", "private", "polite", "process",
         "request_method", "requests", "reusable", "room", "server", "source_session", "stream", "upgrade",
     )  # fmt: skip
+
+    counters: BackendCounters
 
     def __init__(self, stream: HttpStream, server: Server) -> None:
         super().__init__(server.backend.counters)

@@ -383,6 +383,11 @@ def note_times(stream: HttpStream, backend: Backend, server: Server) -> None:
     of_backend.append((waited, connecting, answering, total, backend.counters.req_tot))
     of_server.append((waited, connecting, answering, total, server.counters.req_tot))
     if len(of_backend) >= MOST_TIMES:
-        backend.fold_times()
-    if len(of_server) >= MOST_TIMES:
+        fold_times(backend)
+
+
+def fold_times(backend: Backend) -> None:
+    """Take the times that have gathered into the averages, of the backend and of its servers."""
+    backend.fold_times()
+    for server in backend.servers:
         server.fold_times()

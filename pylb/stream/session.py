@@ -118,9 +118,8 @@ class Session:
         self.error, self.error_text = ERROR_NUMBERS.get(text, 0), text
         level = 3 if frontend.log_separate_errors else 6
         if frontend.error_log_format is not None:
-            stream: Any = Stream(self, None, self.accepted, self.accepted)
+            stream: Any = Stream(self, None, None, self.accepted, self.accepted)
             stream.termination, stream.status = "PR", 0
-            stream.request = stream.response = None
             frontend.send_log(level, frontend.error_log_format(stream))
             return
         host = f"{self.source[0]}:{self.source[1]}" if self.source[0] else f"unix:{self.source[1]}"

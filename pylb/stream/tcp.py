@@ -21,13 +21,12 @@ BUFFER = 16384 - 1024  # what may arrive before there is a server to take it
 class TcpStream(Stream):
     """One relay. `request_complete`: the client sent FIN; `response_complete`: the server did."""
 
-    __slots__ = ("holding", "request", "response")
+    __slots__ = ("holding",)
 
     front: ClientTcp
 
     def __init__(self, session: Session, front: ClientTcp) -> None:
-        super().__init__(session, front, session.accepted + session.handshake_ms / 1000, session.accepted + session.handshake_ms / 1000)
-        self.request = self.response = None
+        super().__init__(session, front, None, session.accepted + session.handshake_ms / 1000, session.accepted + session.handshake_ms / 1000)
         self.keep_server = False
         self.holding = False  # the server's bytes wait for `tcp-response content`
 

@@ -1,6 +1,6 @@
 """Syslog: messages to the targets of `log` lines (configuration.txt 4.2 `log`, RFC 3164, RFC 5424).
 
-A Logger belongs to one proxy (or to `global`) and holds its targets. Sending never blocks and never fails: a target that is full
+A logger belongs to one proxy (or to `global`) and sends to all its targets. Sending never blocks and never fails: a target that is full
 or gone loses the message, which `show info` counts.
 """
 
@@ -24,15 +24,20 @@ FACILITIES = (
 
 SUBSECOND = frozenset(("rfc5424", "timed", "iso"))  # formats whose header shows parts of a second
 
+Send = Callable[..., None]  # level, text, structured data
 Header = Callable[[int, int, float], str]  # facility, level, wall time
 
 
 class Target:
-    """One `log` line, open for sending."""
+    """One `log` line, open for sending; calling it sends a message."""
 
-    __slots__ = ("_heads", "_header", "_least", "_limit", "_most", "_sample", "_second", "_seen", "_send", "_structured", "_subsecond", "facility")
+    __slots__ = (
+        "_clock", "_counters", "_header", "_heads", "_least", "_limit", "_most", "_now", "_sample", "_seen", "_send", "_structured", "_subsecond",
+        "_until", "_wall", "facility",
+    )  # fmt: skip
 
-    def __init__(self, settings: LogTarget, door: Datagrams, header: Header) -> None:
+    def __init__(self, process: Process, settings: LogTarget, door: Datagrams, header: Header) -> None:
+        self._clock, self._counters, self._now = process.clock, process.counters, process.clock.now
         self._send, self._header = door.send, header
         self.facility = FACILITIES.index(settings.facility)
         self._most, self._least, self._sample = settings.level, settings.minimum_level, settings.sample
@@ -40,24 +45,31 @@ class Target:
         self._structured = settings.format == "rfc5424"
         self._seen = 0
         self._limit = settings.length - 1
-        self._second = -1
-        self._heads: dict[int, str] = {}  # level -> header, of this second
+        self._wall, self._until = 0.0, float("-inf")  # the time of the headers, and how long it is right
+        self._heads: dict[int, str] = {}  # level -> header
 
-    def send(self, level: int, text: str, wall: float, data: str = "") -> bool:
-        """Send one message unless its level or the sampling rules it out; False when it was lost. RFC 5424 has room for structured `data`."""
+    def __call__(self, level: int, text: str, data: str = "") -> None:
+        """Send one message unless its level or the sampling rules it out; RFC 5424 has room for structured `data`."""
         if level > self._most or (self._sample is not None and not self._sampled(self._sample)):
-            return True
+            return
         if level < self._least:
             level = self._least
-        second = int(wall)
-        if second != self._second or self._subsecond:
-            self._second, self._heads = second, {}
+        now = self._now()
+        if now >= self._until:
+            self._renew(now)
         head = self._heads.get(level)
         if head is None:
-            head = self._heads[level] = self._header(self.facility, level, wall)
+            head = self._heads[level] = self._header(self.facility, level, self._wall)
         if data and self._structured:
             head = f"{head[:-2]}{data} "
-        return self._send((head + text)[: self._limit].encode("latin-1", "replace") + b"\n")
+        if not self._send((head + text)[: self._limit].encode("latin-1", "replace") + b"\n"):
+            self._counters.dropped_logs += 1
+
+    def _renew(self, now: float) -> None:
+        """Headers show the second, some of them parts of it."""
+        self._heads.clear()
+        self._wall = wall = self._clock.wall_at(now)
+        self._until = now if self._subsecond else now + 1.0 - wall % 1.0
 
     def _sampled(self, sample: tuple[tuple[tuple[int, int], ...], int]) -> bool:
         """`sample <ranges>:<size>`: of each `size` messages, those at the positions of the ranges."""
@@ -67,21 +79,6 @@ class Target:
         return any(low <= position <= high for low, high in ranges)
 
 
-class Logger:
-    """The targets of one proxy; calling it sends a message to each."""
-
-    __slots__ = ("_process", "_targets")
-
-    def __init__(self, process: Process, targets: list[Target]) -> None:
-        self._process, self._targets = process, targets
-
-    def __call__(self, level: int, text: str, data: str = "") -> None:
-        wall = self._process.clock.wall()
-        for target in self._targets:
-            if not target.send(level, text, wall, data):
-                self._process.counters.dropped_logs += 1
-
-
 class Loggers:
     """Opens targets, each destination once."""
 
@@ -89,11 +86,17 @@ class Loggers:
         self._process, self._tag = process, tag
         self._doors: dict[Address, Datagrams] = {}
 
-    def logger(self, settings: list[LogTarget], tag: str | None = None) -> Logger | None:
-        """A Logger for these `log` lines; None when there are none."""
-        if not settings:
-            return None
-        return Logger(self._process, [Target(one, self._door(one.address), self._header(one, tag or self._tag)) for one in settings])
+    def logger(self, settings: list[LogTarget], tag: str | None = None) -> Send | None:
+        """A function that sends a message to the targets of these `log` lines; None when there are none."""
+        targets = [Target(self._process, one, self._door(one.address), self._header(one, tag or self._tag)) for one in settings]
+        if len(targets) < 2:
+            return targets[0] if targets else None
+
+        def send(level: int, text: str, data: str = "") -> None:
+            for target in targets:
+                target(level, text, data)
+
+        return send
 
     def close(self) -> None:
         """Close every door."""

@@ -40,7 +40,7 @@ def zone(name: str) -> Iterator[None]:
 
 
 def forget() -> None:
-    for cached in (clock._local, clock._zone, clock._rfc3164, clock._rfc5424, clock.log_date):
+    for cached in (clock._local, clock._zone, clock._rfc3164, clock._rfc5424):
         cached.cache_clear()
 
 

@@ -6,6 +6,7 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
+from pylb.base.clock import log_date
 from pylb.config.model import Place, Proxy
 from pylb.sample.context import CompileContext
 from pylb.sample.types import Phase
@@ -41,6 +42,9 @@ class Clock:
 
     def wall_at(self, moment: float) -> float:
         return self.moment
+
+    def log_date(self, moment: float) -> str:
+        return log_date(self.moment)
 
     def now(self) -> float:
         return 100.0

@@ -1,0 +1,247 @@
+"""The express lane says, counts and logs what the long road does: each story is played on both, and everything that can be seen is compared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pytest
+
+from pylb.base.net import Endpoint
+from pylb.lab.peer import Peer
+from pylb.lab.stage import Stage
+from pylb.stream.stream import HttpStream
+
+Make = Callable[..., Stage]
+FRONT, BACK, OTHER = Endpoint.tcp("10.0.0.1", 80), Endpoint.tcp("10.0.0.2", 80), Endpoint.tcp("10.0.0.3", 80)
+
+CONFIG = """
+global
+    log 10.9.9.9:514 local0
+defaults
+    mode http
+    log global
+    {logs}
+    timeout client 10s
+    timeout server 6s
+    timeout connect 4s
+    timeout queue 8s
+    timeout http-keep-alive 3s
+frontend fe
+    bind 10.0.0.1:80
+    {front}
+    default_backend be
+backend be
+    {back}
+    server s1 10.0.0.2:80 {words}
+backend other
+    server s1 10.0.0.3:80
+"""
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-from: s\r\n\r\nok"
+
+
+def get(path: str = "/", method: str = "GET", fields: str = "") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n".encode()
+
+
+Act = Callable[[Stage, Peer], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a client does once its connection has served two requests, and how the server answers from the third on."""
+
+    act: Act
+    answer: bytes = OK
+    front: str = ""
+    back: str = ""
+    words: str = ""
+    logs: str = "option httplog"
+    after: float = 0.0  # seconds until the server answers
+    pieces: int = 0  # the answer comes in pieces of so many bytes; 0: whole
+    end: str = ""  # what the server does after its answer: close, reset
+
+
+def ask(*requests: bytes, wait: float = 1.0) -> Act:
+    """Send requests one after the other."""
+
+    async def act(stage: Stage, client: Peer) -> None:
+        for request in requests:
+            await client.send(request)
+            await asyncio.sleep(wait)
+
+    return act
+
+
+def then(what: str, after: float = 0.5) -> Act:
+    """Ask, and do something else before the answer comes."""
+
+    async def act(stage: Stage, client: Peer) -> None:
+        await client.send(get("/last"))
+        await asyncio.sleep(after)
+        if what == "reset":
+            client.reset()
+        elif what == "finish":
+            client.close()
+        elif what == "more":
+            await client.send(get("/piped"))
+        elif what == "stop":
+            stage.process.stopping = True
+        elif what == "shut":
+            for mux in list(stage.process.sessions):
+                mux.stream.stop(stop())
+        await asyncio.sleep(12)
+
+    return act
+
+
+def stop() -> Any:
+    from pylb.stream.verdict import Stop
+
+    return Stop("K", "")
+
+
+CASES = {
+    "plain": Case(ask(get(), get("/2"), get("/3?a=b"))),
+    "slow": Case(ask(get(), get("/2"), wait=3), after=1.5),
+    "idle": Case(ask(get(), wait=9)),
+    "pieces": Case(ask(get(), get("/2")), pieces=20),
+    "head": Case(ask(get(method="HEAD"), get()), answer=b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"),
+    "empty": Case(ask(get(), get()), answer=b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+    "no-content": Case(ask(get(), get()), answer=b"HTTP/1.1 204 No\r\n\r\n"),
+    "not-modified": Case(ask(get(), get()), answer=b"HTTP/1.1 304 No\r\ncontent-length: 5\r\n\r\n"),
+    "chunked": Case(ask(get(), get()), answer=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+    "closing": Case(ask(get(), get()), answer=b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok", end="close"),
+    "old": Case(ask(get(), get()), answer=b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+    "until-close": Case(ask(get(), get()), answer=b"HTTP/1.1 200 OK\r\n\r\nok", end="close"),
+    "error": Case(ask(get(), get()), answer=b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nok"),
+    "challenge": Case(ask(get(), get(), get()), answer=b"HTTP/1.1 401 No\r\ncontent-length: 2\r\nwww-authenticate: NTLM\r\n\r\nok"),
+    "too-much": Case(ask(get(), get()), answer=OK + b"extra"),
+    "two-answers": Case(ask(get(), get()), answer=OK + OK),
+    "interim": Case(ask(get(), get()), answer=b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n" + OK),
+    "garbage": Case(ask(get(), get()), answer=b"who are you?\r\n\r\n"),
+    "large": Case(ask(get(), get()), answer=b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n" + b"x" * 100000),
+    "early-close": Case(ask(get(), get()), answer=b"", end="close"),
+    "early-reset": Case(ask(get(), get()), answer=b"", end="reset"),
+    "half": Case(ask(get(), get()), answer=OK[:-1], end="close"),
+    "silent": Case(ask(get(), wait=9), after=30),
+    "post": Case(ask(get(method="POST", fields="Content-Length: 0\r\n"), get(method="POST", fields="Content-Length: 2\r\n") + b"ab", get())),
+    "client-closes": Case(ask(get(fields="Connection: close\r\n"))),
+    "old-client": Case(ask(b"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", get())),
+    "pipelined": Case(ask(get("/1") + get("/2") + get("/3"))),
+    "piped-later": Case(then("more"), after=1),
+    "client-resets": Case(then("reset"), after=2),
+    "client-finishes": Case(then("finish"), after=2),
+    "client-finishes-noticed": Case(then("finish"), after=2, front="option abortonclose", back="option abortonclose"),
+    "stopping": Case(then("stop"), after=1),
+    "shut": Case(then("shut"), after=5),
+    "set-header": Case(ask(get(), get("/admin")), front="http-request set-header x-admin 1 if { path_beg /admin }"),
+    "del-header": Case(ask(get(fields="X-Secret: 1\r\n")), front="http-request del-header x-secret"),
+    "set-path": Case(ask(get("/a")), front="http-request set-path /b%[path]"),
+    "set-method": Case(ask(get("/a")), front="http-request set-method POST"),
+    "set-var": Case(ask(get("/a")), front="http-request set-var(req.p) path", logs='log-format "%ci %[var(req.p)] %ST"'),
+    "deny": Case(ask(get("/no"), get("/yes")), front="http-request deny if { path /no }"),
+    "redirect": Case(ask(get("/no"), get("/yes")), front="http-request redirect location /yes if { path /no }"),
+    "return": Case(ask(get("/no"), get("/yes")), front="http-request return status 200 content-type text/plain string hi if { path /no }"),
+    "tarpit": Case(ask(get("/no"), wait=6), front="http-request tarpit if { path /no }"),
+    "silent-drop": Case(ask(get("/no")), front="http-request silent-drop if { path /no }"),
+    "timeout": Case(ask(get(), wait=3), back="http-request set-timeout server 1s", after=2),
+    "use-backend": Case(ask(get("/o"), get("/"), get("/o")), front="use_backend other if { path /o }"),
+    "no-backend": Case(ask(get("/o")), front="use_backend %[path,field(2,/)] if { path /nowhere }"),
+    "no-server": Case(ask(get()), words="disabled"),
+    "maxconn": Case(ask(get(), get()), words="maxconn 1"),
+    "forwardfor": Case(ask(get(), get()), front="option forwardfor"),
+    "unique-id": Case(ask(get(), get()), front="unique-id-format %{+X}o%ci:%rt\n    unique-id-header x-id"),
+    "hash": Case(ask(get("/a"), get("/b")), back="balance uri"),
+    "own-log": Case(ask(get()), logs='log-format "%ST %[var(txn.x)] %B %U %Tr %Ta %HP"', front="http-request set-var(txn.x) method"),
+    "capture": Case(ask(get()), front="capture response header x-from len 5"),
+    "dontlog": Case(ask(get()), logs="option httplog\n    option dontlog-normal"),
+    "separate": Case(ask(get()), logs="option httplog\n    option log-separate-errors", answer=OK.replace(b"200", b"502")),
+    "early-hint": Case(ask(get()), front="http-request early-hint link x"),
+    "continue": Case(ask(get(fields="Expect: 100-continue\r\n"))),
+}  # fmt: skip
+
+
+def origin(case: Case) -> Callable[[Peer], Awaitable[None]]:
+    """A server that answers two requests at once, and the others as the case says; it notes what it was asked."""
+
+    async def serve(peer: Peer) -> None:
+        number = 0
+        while not peer.ended and not peer.lost:
+            heard = bytes(await peer.expect(b"\r\n\r\n"))
+            HEARD.append(heard)
+            number += 1
+            if b"/warm" in heard:
+                await peer.send(OK)
+                continue
+            await asyncio.sleep(case.after)
+            size = case.pieces or len(case.answer) or 1
+            for at in range(0, len(case.answer), size):
+                await peer.send(case.answer[at : at + size])
+                await asyncio.sleep(0.01)
+            if case.end == "reset":
+                peer.reset()
+            if case.end:
+                peer.close()
+
+    return serve
+
+
+HEARD: list[bytes] = []
+
+
+def play(make: Make, case: Case, express: bool) -> dict[str, Any]:
+    """Everything that can be seen of a story."""
+    HEARD.clear()
+    scene = make(CONFIG.format(front=case.front, back=case.back, words=case.words, logs=case.logs))
+    scene.origin(BACK, origin(case))
+    scene.origin(OTHER, origin(case))
+    frontend = scene.process.frontends["fe"]
+    if not express:
+        frontend.in_express = False
+
+    async def story(scene: Stage) -> tuple[bytes, bool, bool]:
+        client = await scene.world.client(FRONT)
+        for _ in range(2):  # the first opens the server's connection, after the second it counts as safe
+            await client.send(get("/warm"))
+            await asyncio.sleep(0.1)
+        await case.act(scene, client)
+        seen = bytes(client.buffer), client.ended, client.lost
+        client.close()
+        return seen
+
+    seen = scene.run(story, settle=40)
+    holders: dict[str, Any] = {"frontend": frontend, "listener": frontend.listeners[0]}
+    for backend in scene.process.backends.values():
+        backend.fold_times()
+        holders[backend.name] = backend
+        for server in backend.servers:
+            server.fold_times()
+            holders[f"{backend.name}/{server.name}"] = server
+    counted = {f"{name}.{cell.name}": getattr(holder.counters, cell.name) for name, holder in holders.items() for cell in fields(holder.counters)}
+    process = scene.process
+    return {"client": seen, "servers": list(HEARD), "logs": list(scene.logs), "counters": counted, "all": (process.streams_seen, process.counters.requests_total)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_roads_are_one(stage: Make, name: str) -> None:
+    short, long = play(stage, CASES[name], express=True), play(stage, CASES[name], express=False)
+    for what, value in long.items():
+        assert short[what] == value, what
+
+
+def test_the_lane_is_taken(stage: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first request, which opens the connection to the server, needs the coroutine."""
+    begun: list[int] = []
+    run = HttpStream.run
+
+    def running(stream: HttpStream, *step: Any) -> Any:
+        begun.append(stream.number)
+        return run(stream, *step)
+
+    monkeypatch.setattr(HttpStream, "run", running)
+    seen = play(stage, CASES["plain"], express=True)
+    assert seen["all"] == (5, 5)
+    assert begun == [0]
