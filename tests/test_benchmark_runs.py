@@ -45,3 +45,14 @@ def test_memory() -> None:
         pytest.skip("openssl is not installed")
     found = run("benchmarks.memory", "--plain", "40", "--tls", "10")
     assert all(set(kinds) == {"plain", "TLS"} for kinds in found.values())
+
+
+def test_inprocess() -> None:
+    found = run("benchmarks.inprocess", "--seconds", "0.1", "--connections", "3")
+    assert found["least"] > 0
+    assert found["log_lines"] == found["requests"] > 0
+    assert '"GET /index.html HTTP/1.1"' in found["last_line"]
+
+
+def test_inprocess_new_connections() -> None:
+    assert run("benchmarks.inprocess", "--seconds", "0.1", "--connections", "3", "--new")["requests"] > 0
