@@ -77,4 +77,5 @@ async def main(port: int, connections: int, transfers: int, size: int, tls: bool
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*map(int, sys.argv[1:5]), bool(int(sys.argv[5]))))
+    numbers = [int(word) for word in sys.argv[1:]]
+    uvloop.run(main(numbers[0], numbers[1], numbers[2], numbers[3], bool(numbers[4])))

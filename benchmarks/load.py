@@ -22,6 +22,8 @@ class Loaded:
     requests: int
     seconds: float
     latency: dict[str, float] = field(default_factory=dict)  # percentile -> microseconds
+    worst: float = 0.0  # microseconds
+    slow: int = 0  # how many waited more than 20 ms
 
     @property
     def rate(self) -> float:
@@ -74,4 +76,4 @@ def bulk(port: int, connections: int, transfers: int, size: int, tls: bool, cpus
 def steady(port: int, rate: float, seconds: float, connections: int, cpus: set[int]) -> Loaded:
     """Open loop: requests come at random moments, `rate` a second, whether the last ones were answered or not."""
     told = json.loads(client(python("benchmarks.steady", port, rate, seconds, connections), cpus, seconds + 60))
-    return Loaded(told["requests"], told["seconds"], told["latency"])
+    return Loaded(told["requests"], told["seconds"], told["latency"], told["overall"]["100"], told["slow"])

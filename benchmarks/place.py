@@ -30,6 +30,7 @@ class Place:
     bulk: int  # for large bodies
     sink: int  # for log lines
     logged: list[int]  # how many arrived, in its only element
+    origin: int  # process of the small origins
     tested: set[int]  # processors
     others: set[int]
     seconds: float = 4.0  # of load in each measurement
@@ -97,6 +98,6 @@ def place(seconds: float = 4.0, scale: float = 1.0) -> Iterator[Place]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port, counted = stack.enter_context(sink())
         front, bulk, *origins = free_ports(5)
-        stack.enter_context(running(origin.command(directory, origins), origins, others))
+        small = stack.enter_context(running(origin.command(directory, origins), origins, others))
         stack.enter_context(running(python("benchmarks.origin", "--bulk", BULK, bulk), [bulk], others))
-        yield Place(directory, front, origins, bulk, port, counted, tested, others, seconds, scale)
+        yield Place(directory, front, origins, bulk, port, counted, small.pid, tested, others, seconds, scale)

@@ -20,7 +20,7 @@ def figure(width: float, height: float) -> tuple[Any, Any]:
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "pylb", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     from matplotlib import pyplot
 
-    return pyplot.subplots(figsize=(width, height), layout="constrained")  # type: ignore[no-any-return]
+    return pyplot.subplots(figsize=(width, height), layout="constrained")
 
 
 def save(drawn: Any, path: Path) -> Path:

@@ -32,7 +32,7 @@ class Shape:
 HAPROXY = """
 global
     nbthread 1
-    maxconn 9000
+    maxconn 8000
     log 127.0.0.1:{place.sink} local0
     {settings}
 defaults

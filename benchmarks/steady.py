@@ -15,24 +15,27 @@ import socket
 import sys
 import time
 from collections import deque
+from statistics import median
 
 REQUEST = b"GET /index.html HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+WINDOW = 0.5  # seconds
+SLOW = 20000.0  # microseconds
 PERCENTILES = ("50", "75", "90", "95", "99", "99.9", "100")
 
 
 def complete(answer: bytes) -> bool:
-    """Is it a whole response with a Content-Length, or a chunked one?"""
+    """Is it a whole response, with a Content-Length or chunked? ConnectionError when it is not a good one."""
     head, found, body = answer.partition(b"\r\n\r\n")
     if not found:
         return False
     if not head.startswith(b"HTTP/1.1 200"):
-        raise SystemExit(f"wrong answer: {answer[:200]!r}")
+        raise ConnectionError(f"wrong answer: {answer[:200]!r}")
     _, found, length = head.lower().partition(b"\r\ncontent-length:")
     return len(body) >= int(length.split(b"\r\n", 1)[0]) if found else body.endswith(b"0\r\n\r\n")
 
 
-def drive(port: int, rate: float, seconds: float, connections: int) -> list[float]:
-    """Latencies in microseconds, in order of completion."""
+def drive(port: int, rate: float, seconds: float, connections: int) -> list[tuple[float, float]]:
+    """When each request was due (seconds from the beginning) and its latency in microseconds."""
     idle = deque(socket.create_connection(("127.0.0.1", port)) for _ in range(connections))
     for sock in idle:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -40,10 +43,10 @@ def drive(port: int, rate: float, seconds: float, connections: int) -> list[floa
     busy: dict[socket.socket, float] = {}  # when its request was due
     partial: dict[socket.socket, bytes] = {}
     waiting: deque[float] = deque()
-    found: list[float] = []
+    found: list[tuple[float, float]] = []
     clock = time.perf_counter
-    due = clock()
-    ends_at = due + seconds
+    begun = due = clock()
+    ends_at = begun + seconds
     while due < ends_at or waiting or busy:
         now = clock()
         while due <= now and due < ends_at:
@@ -57,7 +60,8 @@ def drive(port: int, rate: float, seconds: float, connections: int) -> list[floa
         for sock in select.select(list(busy), [], [], left)[0]:
             answer = partial.pop(sock, b"") + sock.recv(65536)
             if complete(answer):
-                found.append((clock() - busy.pop(sock)) * 1e6)
+                since = busy.pop(sock)
+                found.append((since - begun, (clock() - since) * 1e6))
                 idle.append(sock)
             else:
                 partial[sock] = answer
@@ -66,16 +70,31 @@ def drive(port: int, rate: float, seconds: float, connections: int) -> list[floa
     return found
 
 
+def percentiles(found: list[float]) -> dict[str, float]:
+    """The latency within which each share of the requests was answered."""
+    found = sorted(found)
+    return {share: found[min(len(found) - 1, int(len(found) * float(share) / 100))] for share in PERCENTILES}
+
+
+def typical(found: list[tuple[float, float]]) -> dict[str, float]:
+    """Percentiles of each window of time, and of those the medians: what is seen when no other process is in the way."""
+    windows: dict[int, list[float]] = {}
+    for due, latency in found:
+        windows.setdefault(int(due / WINDOW), []).append(latency)
+    each = [percentiles(window) for window in windows.values()]
+    return {share: median(one[share] for one in each) for share in PERCENTILES}
+
+
 def main() -> None:
     """Half a second to warm up, then what counts."""
     port, rate, seconds, connections = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
     gc.disable()
     drive(port, rate, min(0.5, seconds), connections)
     begun = time.perf_counter()
-    found = sorted(drive(port, rate, seconds, connections))
-    taken = time.perf_counter() - begun
-    latency = {share: found[min(len(found) - 1, int(len(found) * float(share) / 100))] for share in PERCENTILES}
-    print(json.dumps({"requests": len(found), "seconds": taken, "latency": latency, "slow": sum(value > 20000 for value in found)}))
+    found = drive(port, rate, seconds, connections)
+    taken, latencies = time.perf_counter() - begun, [latency for _, latency in found]
+    told = {"requests": len(found), "seconds": taken, "latency": typical(found), "overall": percentiles(latencies)}
+    print(json.dumps(told | {"slow": sum(latency > SLOW for latency in latencies)}))
 
 
 if __name__ == "__main__":
