@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import statistics
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from benchmarks import load, memory
 from benchmarks.load import Loaded
 from benchmarks.place import BULK, Place
-from benchmarks.programs import Program
+from benchmarks.programs import PROGRAMS, Program
 from benchmarks.running import Broken, python, running, start, stop, usage
 
 if TYPE_CHECKING:
@@ -107,8 +108,6 @@ def idle_memory(run: Run) -> Values:
 
 def saturation(run: Run) -> float:
     """Requests a second that pylb can serve, measured once."""
-    from benchmarks.programs import PROGRAMS
-
     place = run.place
     if "saturation" not in place.remembered:
         pylb = Run(PROGRAMS["pylb"], run.row, place)
@@ -217,8 +216,6 @@ def asking(path: str, pause: float = 0.2) -> Iterator[list[float]]:
 
 def in_process(run: Run) -> Values:
     """Microseconds of pylb's Python for each request, without kernel and loop."""
-    import json
-
     if run.program.name != "pylb":
         raise CannotDo(run.program.name)
     told = json.loads(load.client(python("benchmarks.inprocess", "--json", "--seconds", run.place.seconds), run.place.tested, 60 + run.place.seconds))

@@ -1,8 +1,8 @@
-"""Where the time of a request goes: `python -m benchmarks.profile [--config FILE] [--seconds S] [--functions N] [--json]`.
+"""Where the time of a request goes: `python -m benchmarks.profile [--config FILE] [--seconds S] [--functions N] [--python-only] [--json]`.
 
 Two measurements, put together:
 
-1. pylb serves wrk on a real loop (`--seconds 0` or no wrk: left out). /proc tells user and system time per request.
+1. pylb serves wrk on a real loop (left out with `--python-only`, or without wrk). /proc tells user and system time per request.
 2. The same configuration without kernel and loop (`benchmarks.inprocess`) tells what of the user time is pylb's Python: the rest is the event
    loop, its transports and the interpreter's way to system calls. While it runs, a timer interrupts it some thousand times a second at random
    moments and notes where it is; the Python time is shared out in proportion. (A tracing profiler would make small functions look dear.)
@@ -25,6 +25,10 @@ from typing import Any
 
 import pylb
 from benchmarks import inprocess
+from benchmarks.measures import Run, cpu
+from benchmarks.place import place
+from benchmarks.programs import PROGRAMS
+from benchmarks.rows import chosen
 from benchmarks.running import which
 
 ROOT = str(Path(pylb.__file__).parent) + "/"
@@ -112,11 +116,6 @@ def sampled(text: str, seconds: float) -> Profile:
 
 def served(profile: Profile, seconds: float) -> None:
     """Add what a real process uses, and HAProxy beside it: the configuration of the budget."""
-    from benchmarks.measures import Run, cpu
-    from benchmarks.place import place
-    from benchmarks.programs import PROGRAMS
-    from benchmarks.rows import chosen
-
     row = chosen("get")[0]
     with place(seconds) as here:
         values = cpu(Run(PROGRAMS["pylb"], row, here))
@@ -148,12 +147,12 @@ def main() -> None:
     parser.add_argument("--python-only", action="store_true", help="leave out the runs under load")
     parser.add_argument("--functions", type=int, default=25, help="how many functions to show")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    chosen = parser.parse_args()
-    profile = sampled(chosen.config.read_text() if chosen.config else inprocess.CONFIGURATION, chosen.seconds)
-    if chosen.config is None and not chosen.python_only and which("wrk"):
-        served(profile, chosen.seconds)
+    asked = parser.parse_args()
+    profile = sampled(asked.config.read_text() if asked.config else inprocess.CONFIGURATION, asked.seconds)
+    if asked.config is None and not asked.python_only and which("wrk"):
+        served(profile, asked.seconds)
     told: dict[str, Any] = asdict(profile)
-    print(json.dumps(told, indent=1) if chosen.json else text_of(profile, chosen.functions))
+    print(json.dumps(told, indent=1) if asked.json else text_of(profile, asked.functions))
 
 
 if __name__ == "__main__":

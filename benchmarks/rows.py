@@ -92,7 +92,7 @@ def with_statistics(backends: int, servers: int) -> Shape:
     return Shape(more=more)
 
 
-def curve(group: str, title: str, points: Iterable[int], shape: Shape | None = None, programs: tuple[str, ...] = TWO) -> list[Row]:
+def curve(group: str, title: str, points: Iterable[int], programs: tuple[str, ...] = TWO) -> list[Row]:
     """Rows that differ in one number."""
     rows = []
     for x in points:

@@ -17,7 +17,7 @@ from benchmarks.rows import ROWS, chosen
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120
-SHORT = ("get", "handshake-ecdsa", "bulk-tls", "tcp-ping", "rules", "memory", "latency", "start")  # one of each kind
+SHORT = ("get", "handshake-ecdsa", "bulk-tls", "memory", "latency", "start")  # one of each kind
 CURVE = {"unit": "us", "goal": None, "absolute": False, "group": "connections", "x": 10, "medians": {"pylb": 2.0}, "ratios": {"pylb": 2.0}}
 RESULT: dict[str, Any] = {
     "rows": {
