@@ -1,70 +1,79 @@
-"""Load over keep-alive connections: wrk where it is installed, else a small client; both say how many requests were answered."""
+"""The clients: wrk and h2load for small messages, and `bulk` and `steady` of this package for what those cannot do."""
 
 from __future__ import annotations
 
-import asyncio
+import json
+import os
 import re
-import shutil
 import subprocess
-import sys
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import uvloop
+from benchmarks.running import ROOT, Broken, python
 
-REQUEST = b"GET /index.html HTTP/1.1\r\nHost: %s\r\nUser-Agent: wrk/4.1\r\nAccept: */*\r\n\r\n"
-
-
-def generator() -> str:
-    """Who makes the load."""
-    return "wrk" if shutil.which("wrk") else "asyncio client"
+UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6, "m": 6e7}
+QUANTILE = re.compile(r"^\s+(\d+(?:\.\d+)?)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
 
 
-def run(port: int, connections: int, seconds: float, cpus: set[int]) -> int:
-    """Requests answered in about `seconds`."""
-    where = ["taskset", "-c", ",".join(map(str, cpus))] if shutil.which("taskset") else []
-    if shutil.which("wrk"):
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", f"http://127.0.0.1:{port}/index.html"]
-    else:
-        command = [sys.executable, __file__, str(port), str(connections), str(seconds)]
-    text = subprocess.run([*where, *command], capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in text or "Socket errors" in text:
-        raise SystemExit(f"errors under load: {text}")
-    found = re.search(r"(\d+) requests in", text)
-    if found is None:
-        raise SystemExit(f"no result of the load: {text}")
-    return int(found[1])
+@dataclass(slots=True)
+class Loaded:
+    """What a client saw."""
+
+    requests: int
+    seconds: float
+    latency: dict[str, float] = field(default_factory=dict)  # percentile -> microseconds
+    worst: float = 0.0  # microseconds
+    slow: int = 0  # how many waited more than 20 ms
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
 
 
-class Client(asyncio.Protocol):
-    """Sends a request, waits for its answer, sends the next."""
-
-    def __init__(self, port: int, ends_at: float) -> None:
-        self.request, self.ends_at, self.answered = REQUEST % b"127.0.0.1:%d" % port, ends_at, 0
-        self.over = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        transport.write(self.request)  # type: ignore[attr-defined]
-
-    def data_received(self, data: bytes) -> None:
-        if not data.startswith(b"HTTP/1.1 200") or not data.endswith(b"ok"):
-            raise SystemExit(f"Socket errors: {data!r}")
-        self.answered += 1
-        if time.monotonic() < self.ends_at:
-            self.transport.write(self.request)  # type: ignore[attr-defined]
-        else:
-            self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.over.set_result(self.answered)
+def client(command: Sequence[str], cpus: set[int], patience: float) -> str:
+    """Run a client to its end; what it printed."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=patience, preexec_fn=lambda: os.sched_setaffinity(0, cpus)
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Broken(f"{command[0]} did not end") from None
+    if done.returncode:
+        raise Broken(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout
 
 
-async def main(port: int, connections: int, seconds: float) -> None:
-    """All connections at once."""
-    loop, ends_at = asyncio.get_running_loop(), time.monotonic() + seconds
-    clients = [(await loop.create_connection(lambda: Client(port, ends_at), "127.0.0.1", port))[1] for _ in range(connections)]
-    print(sum([await client.over for client in clients]), "requests in", seconds)
+def wrk(url: str, connections: int, seconds: float, cpus: set[int], headers: Sequence[str] = ()) -> Loaded:
+    """Closed loop: each connection sends its next request when it has the answer to the last."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", "--latency", "--timeout", "10"]
+    for header in headers:
+        command += ["-H", header]
+    text = client([*command, url], cpus, seconds + 60)
+    found = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", text)
+    wrong = re.search(r"Non-2xx.*|Socket errors: connect [1-9].*|Socket errors.*(write|timeout) [1-9].*", text)
+    if found is None or wrong or not int(found[1]):
+        raise Broken(f"wrk: {wrong[0] if wrong else text}")
+    latency = {share: float(value) * UNITS[unit] for share, value, unit in QUANTILE.findall(text)}
+    return Loaded(int(found[1]), float(found[2]) * UNITS[found[3]] / 1e6, latency)
 
 
-if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+def h2load(url: str, connections: int, requests: int, cpus: set[int]) -> Loaded:
+    """Closed loop, a fixed number of requests."""
+    text = client(["h2load", "--h1", "-t1", f"-c{connections}", f"-n{requests}", url], cpus, 120)
+    found = re.search(r"finished in ([\d.]+)(us|ms|s|m),", text)
+    good = re.search(r"(\d+) succeeded", text)
+    if found is None or good is None or int(good[1]) != requests:
+        raise Broken(f"h2load: {text}")
+    return Loaded(requests, float(found[1]) * UNITS[found[2]] / 1e6)
+
+
+def bulk(port: int, connections: int, transfers: int, size: int, tls: bool, cpus: set[int]) -> Loaded:
+    """Each connection sends `size` bytes and gets as many back, until all have made so many transfers together."""
+    told = json.loads(client(python("benchmarks.bulk", port, connections, transfers, size, int(tls)), cpus, 60))
+    return Loaded(told["transfers"], told["seconds"])
+
+
+def steady(port: int, rate: float, seconds: float, connections: int, cpus: set[int]) -> Loaded:
+    """Open loop: requests come at random moments, `rate` a second, whether the last ones were answered or not."""
+    told = json.loads(client(python("benchmarks.steady", port, rate, seconds, connections), cpus, seconds + 60))
+    return Loaded(told["requests"], told["seconds"], told["latency"], told["overall"]["100"], told["slow"])

@@ -1,30 +1,91 @@
-"""Origin servers that cost as little as possible: `python -m benchmarks.origin PORT...` answers every request with the same two bytes."""
+"""Origin servers that cost as little as possible: HAProxy answering by itself where it is installed, else the small one of this module.
+
+`python -m benchmarks.origin PORT...` answers every request with the same two bytes; `python -m benchmarks.origin --bulk SIZE PORT...` takes
+requests with bodies of SIZE bytes and answers each with as many.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
+from typing import Any
 
 import uvloop
 
+from benchmarks.running import python, which
+
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+SPACE = 1 << 20
+CONFIGURATION = """
+global
+    nbthread 1
+    maxconn 9000
+defaults
+    mode http
+    timeout client 600s
+    timeout http-request 600s
+frontend origin
+{binds}
+    http-request return status 200 content-type text/plain string ok
+"""
+
+
+def command(directory: Path, ports: list[int]) -> list[str]:
+    """How to run an origin for small requests."""
+    haproxy = which("haproxy")
+    if haproxy is None:
+        return python("benchmarks.origin", *ports)
+    path = directory / "origin.cfg"
+    path.write_text(CONFIGURATION.format(binds="\n".join(f"    bind 127.0.0.1:{port}" for port in ports)))
+    return [haproxy, "-db", "-f", str(path)]
 
 
 class Origin(asyncio.Protocol):
     """Answers as many requests as there are ends of heads in what arrives."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self.transport.write(RESPONSE * data.count(b"\r\n\r\n"))  # type: ignore[attr-defined]
+        self.transport.write(RESPONSE * data.count(b"\r\n\r\n"))
 
 
-async def serve(ports: list[int]) -> None:
+class Bulk(asyncio.BufferedProtocol):
+    """Takes a head and `size` bytes, answers with as many."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+        self.space = bytearray(SPACE)
+        self.head, self.missing = b"", size
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.space
+
+    def buffer_updated(self, count: int) -> None:
+        if self.head.endswith(b"\r\n\r\n"):
+            self.missing -= count
+        else:
+            head, found, body = (self.head + self.space[:count]).partition(b"\r\n\r\n")
+            self.head = head + found
+            self.missing -= len(body)
+        if not self.missing:
+            self.head, self.missing = b"", self.size
+            self.transport.write(self.answer)
+
+
+async def serve(ports: list[int], size: int) -> None:
     """Listen on all ports until the end of the process."""
     loop = asyncio.get_running_loop()
-    await asyncio.gather(*[(await loop.create_server(Origin, "127.0.0.1", port)).serve_forever() for port in ports])
+    factory = (lambda: Bulk(size)) if size else Origin
+    await asyncio.gather(*[(await loop.create_server(factory, "127.0.0.1", port)).serve_forever() for port in ports])
 
 
 if __name__ == "__main__":
-    uvloop.run(serve([int(port) for port in sys.argv[1:]]))
+    words = sys.argv[1:]
+    size = int(words[1]) if words[0] == "--bulk" else 0
+    uvloop.run(serve([int(port) for port in (words[2:] if size else words)], size))

@@ -12,8 +12,20 @@ from typing import Any
 
 import pytest
 
+from benchmarks.plots import SHARES, draw
+from benchmarks.rows import ROWS, chosen
+
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60
+PATIENCE = 120
+SHORT = ("get", "handshake-ecdsa", "bulk-tls", "memory", "latency", "start")  # one of each kind
+CURVE = {"unit": "us", "goal": None, "absolute": False, "group": "connections", "x": 10, "medians": {"pylb": 2.0}, "ratios": {"pylb": 2.0}}
+RESULT: dict[str, Any] = {
+    "rows": {
+        "get": {**CURVE, "title": "small", "group": "", "goal": 1.5, "medians": {"haproxy": 1.0, "pylb": 2.0}, "ratios": {"haproxy": 1.0, "pylb": 2.0}},
+        "latency": {**CURVE, "title": "latency", "group": "", "values": {"pylb": [{"rate": 10.0} | {f"p{share}": 1000.0 for share in SHARES}]}},
+        "connections-10": {**CURVE, "title": "many"},
+    }
+}
 
 
 def run(*words: str) -> dict[str, Any]:
@@ -24,24 +36,64 @@ def run(*words: str) -> dict[str, Any]:
     return found
 
 
-def need_haproxy() -> None:
-    if shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
-        pytest.skip("haproxy is not installed")
+def need(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
+            pytest.skip(f"{program} is not installed")
 
 
 def test_budget() -> None:
-    need_haproxy()
-    if shutil.which("wrk") is None:
-        pytest.skip("wrk is not installed")
-    found = run("benchmarks.budget", "--rounds", "1", "--seconds", "1", "--connections", "4")
+    need("haproxy", "wrk")
+    found = run("benchmarks.budget", "--rounds", "1", "--requests", "2000", "--report", "")
     assert set(found["costs"]) == {"haproxy", "pylb"}
-    assert all(cost["total"] > 0 for cost in found["costs"].values())
+    assert all(cost > 0 for costs in found["costs"].values() for cost in costs)
+    assert len(found["ratios"]) == (1 if found["ratio"] <= found["budget"] else 2)
     assert found["lines"] > 0
 
 
-def test_memory() -> None:
-    need_haproxy()
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    found = run("benchmarks.memory", "--plain", "40", "--tls", "10")
-    assert all(set(kinds) == {"plain", "TLS"} for kinds in found.values())
+def test_rows(tmp_path: Path) -> None:
+    need("haproxy", "wrk", "openssl")
+    found = run("benchmarks", "--only", ",".join(SHORT), "--peers", "", "--rounds", "1", "--seconds", "1", "--scale", "0.004", "--out", str(tmp_path))
+    for name, row in found["rows"].items():
+        assert not row["failed"], (name, row["failed"])
+        assert row["medians"]["pylb"] > 0, name
+    assert json.loads((tmp_path / "results.json").read_text()) == found
+
+
+def test_names_of_rows() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert chosen("") == list(ROWS)
+    assert [row.name for row in chosen("start,servers-*,get")] == ["get", "start", "servers-1", "servers-10", "servers-100", "servers-1000"]
+    with pytest.raises(SystemExit, match="no row 'nonsense'"):
+        chosen("nonsense")
+
+
+def test_the_time_is_up(tmp_path: Path) -> None:
+    need("haproxy", "wrk")
+    found = run("benchmarks", "--only", "start", "--peers", "", "--rounds", "9", "--minutes", "0", "--out", str(tmp_path))
+    assert found["unfinished"]
+    assert found["rows"]["start"]["rounds"] < 9
+
+
+def test_plots(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    names = [path.name for path in draw(RESULT, tmp_path)]
+    assert names == ["ratios.svg", "peers.svg", "latency.svg", "connections.svg"]
+    assert "<svg" in (tmp_path / "ratios.svg").read_text()
+
+
+def test_inprocess() -> None:
+    found = run("benchmarks.inprocess", "--seconds", "0.1", "--connections", "3")
+    assert found["least"] > 0
+    assert found["log_lines"] == found["requests"] > 0
+    assert '"GET /index.html HTTP/1.1"' in found["last_line"]
+
+
+def test_inprocess_new_connections() -> None:
+    assert run("benchmarks.inprocess", "--seconds", "0.1", "--connections", "3", "--new")["requests"] > 0
+
+
+def test_profile() -> None:
+    found = run("benchmarks.profile", "--python-only", "--seconds", "0.3")
+    assert sum(found["floors"].values()) == pytest.approx(found["python"])
+    assert {"log", "counters"} < set(found["floors"])

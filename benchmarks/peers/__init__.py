@@ -1,0 +1,1 @@
+"""Reverse proxies as one writes them in Python, to compare with."""
