@@ -17,13 +17,15 @@ What both promise:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-ProtocolFactory = Callable[[], asyncio.Protocol]
+if TYPE_CHECKING:
+    import asyncio
+
+ProtocolFactory = Callable[[], "asyncio.Protocol"]
 Kind = Literal["ipv4", "ipv6", "unix", "abns", "fd"]
 
 

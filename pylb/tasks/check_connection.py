@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, cast
 from pylb.base.net import Connecting, ConnectOptions, Endpoint
 from pylb.base.timers import EARLY
 from pylb.stream.tls_layer import TlsLayer
-from pylb.wire.tls import Tls
-from pylb.wire.tls_context import TlsContext
 
 if TYPE_CHECKING:
     from pylb.proxy.counters import BackendCounters
     from pylb.proxy.process import Process
+    from pylb.wire.tls_context import TlsContext
 
 FROM_THE_NETWORK = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ECONNRESET))
 OF_OURS = frozenset((errno.EAGAIN, errno.EADDRINUSE, errno.EADDRNOTAVAIL))
@@ -85,6 +84,8 @@ class CheckConnection(asyncio.Protocol):
 
     async def handshake(self, context: TlsContext, sni: str | None, alpn: list[str] | None, ends_at: float) -> None:
         """Put TLS on the connection."""
+        from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
+
         assert self.wire is not None
         self.transport = None
         layer = self._layer = TlsLayer(Tls.client(context, sni=sni, alpn=alpn), self.wire, self._secured, self._insecure)

@@ -14,10 +14,10 @@ from pylb.base.address import Address
 from pylb.base.net import ConnectOptions, Endpoint
 from pylb.sample.variables import may_set, set_variable
 from pylb.tasks.check_connection import CheckBroken, CheckFailed
-from pylb.wire.tls_context import TlsContext
 
 if TYPE_CHECKING:
     from pylb.tasks.check_attempt import Attempt
+    from pylb.wire.tls_context import TlsContext
 
 Outcome = tuple[str, int, str]
 Facts = dict[str, Any]
