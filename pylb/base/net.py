@@ -219,6 +219,15 @@ class Net(Protocol):
         """Begin to connect. Success is connection_made of the factory's protocol, failure is one call of `failed`, whose
         error carries an errno; both come later, never from inside this call. There is no timeout: `cancel` is the caller's."""
 
+    def probe(
+        self,
+        endpoint: Endpoint,
+        reached: Callable[[], None],
+        failed: Callable[[OSError], None],
+        options: ConnectOptions = CONNECT,
+    ) -> Connecting:
+        """See whether one can connect: as `connect`, but the connection is ended by RST as soon as it is up, and `reached` is called."""
+
     def abort_with_reset(self, transport: asyncio.Transport) -> None:
         """Close at once with RST instead of FIN, dropping unsent bytes: what HAProxy does when it kills a connection or
         closes towards a server before the server did. connection_lost(None) follows."""
