@@ -70,6 +70,17 @@ class CheckConnection(asyncio.Protocol):
         if proxy is not None:
             self.send(PROXY_V2_LOCAL if proxy.startswith("v2") or self.wire is None else proxy_v1(self.wire))
 
+    async def probe(self, endpoint: Endpoint, options: ConnectOptions, ends_at: float) -> None:
+        """Connect, and that is all."""
+        self._is_ip = endpoint.is_ip
+        self._connecting = self.process.net.probe(endpoint, self._reached, self._refused, options)
+        if not await self.wait(lambda: self.at_eof, ends_at):
+            raise CheckBroken("L4TOUT")
+
+    def _reached(self) -> None:
+        self.at_eof = True
+        self._wake()
+
     async def _ask_socks(self, endpoint: Endpoint, ends_at: float) -> None:
         """Have a SOCKS4 proxy connect to the server."""
         self.send(b"\x04\x01" + endpoint.port.to_bytes(2, "big") + IPv4Address(endpoint.host).packed + b"HAProxy\0")

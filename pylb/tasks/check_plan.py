@@ -117,6 +117,7 @@ def finish(server: Server, rules: RuleSet) -> RuleSet:
         if isinstance(one, ConnectRule):
             follower = next((after for after in steps[index + 1 :] if not isinstance(after, VariableRule)), None)
             complete(server, one, is_http, waits=isinstance(follower, ExpectRule | ConnectRule))
+            one.alone = len(steps) == 1 and not (one.linger or one.context or one.proxy or one.socks)
     return rules
 
 
