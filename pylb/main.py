@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
         from pylb.process.about import version
 
         if wanted.details:
-            keywords.load()  # services and filters are listed
+            keywords.load_language()  # services and filters are listed
         print(version(wanted.details), end="")
         return 0
     except PoolHelp:
@@ -100,8 +100,10 @@ def obey(options: Options, report: Report) -> int:
     if config is None:
         return 1
     if options.dump_keywords:
+        from pylb import keywords
         from pylb.process.keyword_dump import dump
 
+        keywords.load_commands()
         print(dump(options.dump_keywords), end="")
     return start(options, config, report)
 
@@ -118,7 +120,7 @@ def read(options: Options, report: Report) -> Config | None:
     from pylb.config.model import Config, Global
     from pylb.config.sections import read_config
 
-    keywords.load()
+    keywords.load_language()
     settings = Global(ignore_resolution=options.ignore_resolution, localpeer=options.local_peer, proxy_maxconn=options.proxy_maxconn)
     try:
         config = read_config(options.files, report, start=Config(global_=settings))
@@ -157,6 +159,10 @@ def start(options: Options, config: Config, report: Report) -> int:
         return 1
     from pylb.process.run import run
 
+    if config.global_.stats_sockets or options.master_worker or config.global_.master_worker:
+        from pylb import keywords
+
+        keywords.load_commands()
     return run(options, config, report)
 
 

@@ -17,13 +17,15 @@ What both promise:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-ProtocolFactory = Callable[[], asyncio.Protocol]
+if TYPE_CHECKING:
+    import asyncio
+
+ProtocolFactory = Callable[[], "asyncio.Protocol"]
 Kind = Literal["ipv4", "ipv6", "unix", "abns", "fd"]
 
 
@@ -216,6 +218,15 @@ class Net(Protocol):
     ) -> Connecting:
         """Begin to connect. Success is connection_made of the factory's protocol, failure is one call of `failed`, whose
         error carries an errno; both come later, never from inside this call. There is no timeout: `cancel` is the caller's."""
+
+    def probe(
+        self,
+        endpoint: Endpoint,
+        reached: Callable[[], None],
+        failed: Callable[[OSError], None],
+        options: ConnectOptions = CONNECT,
+    ) -> Connecting:
+        """See whether one can connect: as `connect`, but the connection is ended by RST as soon as it is up, and `reached` is called."""
 
     def abort_with_reset(self, transport: asyncio.Transport) -> None:
         """Close at once with RST instead of FIN, dropping unsent bytes: what HAProxy does when it kills a connection or

@@ -7,8 +7,11 @@ Invariant: while `at` is not NEVER a loop timer is armed for `at` or earlier.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 NEVER = float("inf")
 EARLY = 0.0005  # uvloop's clock and timers count milliseconds: a timer may look half a one before its time

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pylb.base.address import Address
 from pylb.sample.types import Expr, Test, Text
-from pylb.wire.certs import EVERYTHING, CertificateStore
-from pylb.wire.tls_options import TlsBind, TlsServer
+from pylb.wire.tls_options import EXTRA_FILES, TlsBind, TlsServer
 
 if TYPE_CHECKING:
     from pylb.sample.logformat import LogFormat
     from pylb.stream.verdict import Verdict
+    from pylb.wire.certs import CertificateStore
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class Global:
     bind_tls: TlsBind = field(default_factory=TlsBind)  # ssl-default-bind-*
     server_tls: TlsServer = field(default_factory=TlsServer)  # ssl-default-server-*
     ssl_server_verify: str = "required"
-    ssl_extra_files: frozenset[str] = EVERYTHING  # ssl-load-extra-files
+    ssl_extra_files: frozenset[str] = EXTRA_FILES  # ssl-load-extra-files
     ssl_extra_del_ext: bool = False
     server_state_base: str | None = None
     server_state_file: str | None = None

@@ -105,27 +105,22 @@ def settle(config: model.Config) -> None:
     for proxy in config.proxies:
         if proxy.is_frontend and proxy.maxconn is None and config.global_.proxy_maxconn > 0:
             proxy.maxconn = config.global_.proxy_maxconn
+    frontends = [(proxy.maxconn or config.global_.maxconn, leads_to(proxy)) for proxy in config.proxies if proxy.is_frontend]
     for proxy in config.proxies:
         if proxy.is_backend and not proxy.full_connections:
-            proxy.full_connections = full_connections(proxy, config)
+            proxy.full_connections = full_connections(proxy, frontends)
         if proxy.is_backend and proxy.balance is None:
             proxy.balance = model.Balance()
 
 
-def full_connections(proxy: model.Proxy, config: model.Config) -> int:
+def full_connections(proxy: model.Proxy, frontends: Iterable[tuple[int, set[str]]]) -> int:
     """A tenth of what all frontends may send here; 0 when a frontend's limit is only known at start."""
-    total = 0
-    for frontend in config.proxies:
-        if frontend.is_frontend and leads_to(frontend, proxy):
-            limit = frontend.maxconn or config.global_.maxconn
-            if not limit:
-                return 0
-            total += limit
-    return (total + 9) // 10
+    limits = [limit for limit, targets in frontends if proxy.name in targets]
+    return (sum(limits) + 9) // 10 if all(limits) else 0
 
 
-def leads_to(frontend: model.Proxy, backend: model.Proxy) -> bool:
-    """Can requests of `frontend` come to `backend`? HAProxy leaves out names that are only known at run time."""
-    if frontend is backend or frontend.default_backend == backend.name:
-        return True
-    return any(not rule.dynamic and rule.target == backend.name for rule in frontend.switch_rules)
+def leads_to(frontend: model.Proxy) -> set[str]:
+    """The backends that requests of `frontend` can come to. HAProxy leaves out names that are only known at run time."""
+    named = {rule.target for rule in frontend.switch_rules if not rule.dynamic and isinstance(rule.target, str)}
+    own = {frontend.name} if frontend.is_backend else set()
+    return named | own | {frontend.default_backend or ""}

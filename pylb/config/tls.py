@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from OpenSSL import SSL
+from typing import TYPE_CHECKING
 
 from pylb.base.errors import Alert
 from pylb.config import model
 from pylb.config.args import Reading
-from pylb.wire.certs import CertificateStore
 from pylb.wire.tls_options import TlsBind, TlsServer
+
+if TYPE_CHECKING:
+    from pylb.wire.certs import CertificateStore
 
 VERSIONS = ("SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 UNVERIFIED = (
@@ -16,6 +18,15 @@ UNVERIFIED = (
     " please set an explicit 'verify none' statement on the 'server' line, or use 'ssl-server-verify none' in the global section"
     " to disable server-side verifications by default."
 )
+
+
+def store_of(config: model.Config) -> CertificateStore:
+    """The store that every certificate goes to; the first use decides which side files are read, and loads what reads them."""
+    if config.certificates is None:
+        from pylb.wire.certs import CertificateStore
+
+        config.certificates = CertificateStore(config.global_.ssl_extra_files, config.global_.ssl_extra_del_ext)
+    return config.certificates
 
 
 def check_binds(proxy: model.Proxy, reading: Reading) -> None:
@@ -64,6 +75,8 @@ def usable_versions(tls: TlsBind | TlsServer) -> list[str]:
 
 def cipher_problems(tls: TlsBind | TlsServer) -> list[str]:
     """What OpenSSL does not know."""
+    from OpenSSL import SSL  # heavy, and only for TLS
+
     problems = []
     context = SSL.Context(SSL.TLS_METHOD)
     if tls.ciphers:
@@ -104,10 +117,8 @@ def check_server_tls(proxy: model.Proxy, server: model.Server, reading: Reading)
     if tls.verify is None:
         tls.verify = settings.ssl_server_verify
     if tls.crt is not None:
-        settings_store = reading.config.certificates or CertificateStore(settings.ssl_extra_files, settings.ssl_extra_del_ext)
-        reading.config.certificates = settings_store
         try:
-            settings_store.server_crt(tls.crt)
+            store_of(reading.config).server_crt(tls.crt)
         except Alert as error:
             reading.fail(f"{who}{error}")
             return

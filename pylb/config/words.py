@@ -21,6 +21,8 @@ PSEUDO = re.compile(r"\.(?:FILE|LINE|SECTION)(?![A-Za-z0-9_])")
 HEX = re.compile(r"[0-9A-Fa-f]{2}")
 BLANKS = " \t\v\f"
 SPACES = re.compile(r"[ \t\n\v\f\r]+")
+PLAIN = re.compile(r"[^\"'\\#\r\0]*")  # nothing but words and blanks, as most lines are
+WORD = re.compile(f"[^{BLANKS}]+")
 UNPRINTABLE = re.compile(r"[^ -~]")
 
 QUOTE, BRACE, FIRST, HEXADECIMAL, EXPANSION = (
@@ -72,7 +74,8 @@ def split_words(text: str, env: Mapping[str, str], comments: bool = True, separa
     >>> split_words('a "b c" d\\\\ e # f', {})
     ['a', 'b c', 'd e']
     """
-    words = _Splitter(text, env, comments, separate).run()
+    plain = separate and PLAIN.fullmatch(text)
+    words = WORD.findall(text) if plain else _Splitter(text, env, comments, separate).run()
     if len(words) > MAX_WORDS:
         raise TooManyWords(words)
     return words

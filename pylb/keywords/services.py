@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pylb.control.http_services import serve_prometheus
 from pylb.stream.registry import service
 
 
 @service("prometheus-exporter", rulesets=("http-request",))
 async def prometheus_exporter(stream: Any) -> None:
     """Statistics of the whole process in Prometheus' text format."""
+    from pylb.control.http_services import serve_prometheus  # heavy; loaded when a process that uses it is built
+
     await serve_prometheus(stream)

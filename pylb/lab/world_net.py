@@ -241,6 +241,17 @@ class _WorldWatch:
             self._pipe.on_hangup = None
 
 
+class _WorldProbe(asyncio.Protocol):
+    """Resets a connection as soon as it is there."""
+
+    def __init__(self, reached: Callable[[], None]) -> None:
+        self._reached = reached
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        pipe_of(transport).reset()
+        self._reached()
+
+
 class _WorldHold:
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
@@ -279,6 +290,11 @@ class WorldNet:
         self, endpoint: Endpoint, factory: ProtocolFactory, failed: Callable[[OSError], None], options: ConnectOptions = CONNECT
     ) -> Connecting:
         return WorldConnecting(self._world, endpoint, factory, failed, options)
+
+    def probe(
+        self, endpoint: Endpoint, reached: Callable[[], None], failed: Callable[[OSError], None], options: ConnectOptions = CONNECT
+    ) -> Connecting:
+        return self.connect(endpoint, lambda: _WorldProbe(reached), failed, options)
 
     def abort_with_reset(self, transport: asyncio.Transport) -> None:
         pipe_of(transport).reset()

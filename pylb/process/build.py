@@ -9,7 +9,7 @@ import socket
 from pylb.base.clock import Clock
 from pylb.base.net import ListenError, ListenOptions, Net
 from pylb.config import model
-from pylb.control.http_services import serve_statistics
+from pylb.config.tls import store_of
 from pylb.process.binding import listen_options
 from pylb.proxy.listener import Listener
 from pylb.proxy.process import Process
@@ -22,9 +22,8 @@ from pylb.sample.validity import Checkpoint
 from pylb.stream.dial import Dialer
 from pylb.stream.session import Acceptor
 from pylb.tasks.logger import Loggers
-from pylb.wire.certs import CertificateStore
 from pylb.wire.h1 import Limits
-from pylb.wire.tls_context import SPOKEN, TlsContext
+from pylb.wire.tls_options import SPOKEN
 
 OPTION_FORMATS = (("httpslog", HTTPS_LOG), ("httplog clf", CLF_LOG), ("httplog", HTTP_LOG), ("tcplog", TCP_LOG))
 
@@ -47,7 +46,10 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
     for frontend in process.frontends.values():
         name = frontend.settings.default_backend
         frontend.default_backend = process.backends.get(name) if name else None
-    process.serve_statistics = serve_statistics
+    if has_pages(config):
+        from pylb.control.http_services import serve_statistics  # with all that draws pages
+
+        process.serve_statistics = serve_statistics
     for variable, value_of in config.global_.set_variables:
         value = value_of(Nobody(process))
         if value is not None:
@@ -58,6 +60,11 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
     connect_loggers(process, loggers)
     process.closers.append(loggers.close)
     return process
+
+
+def has_pages(config: model.Config) -> bool:
+    """Does any proxy show a statistics page, or a service?"""
+    return any(proxy.statistics is not None or any(rule.action == "use-service" for rule in proxy.http_request) for proxy in config.proxies)
 
 
 class Nobody:
@@ -78,7 +85,9 @@ def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
     for number, bind in enumerate(settings.binds, 1):
         listener = Listener(frontend, bind, number)
         if bind.ssl and bind.tls is not None:
-            listener.tls = TlsContext.for_bind(bind.tls, store_of(process), spoken=spoken(settings), crt_base=process.config.global_.crt_base)
+            from pylb.wire.tls_context import TlsContext  # heavy, and only for TLS
+
+            listener.tls = TlsContext.for_bind(bind.tls, store_of(process.config), spoken=spoken(settings), crt_base=process.config.global_.crt_base)
         frontend.listeners.append(listener)
     return frontend
 
@@ -92,21 +101,13 @@ def make_backend(process: Process, settings: model.Proxy) -> Backend:
     settings.balance = settings.balance or model.Balance()
     build_servers(backend, process.clock.now())
     for server in backend.servers:
-        server.connect = Dialer(server, store_of(process)).connect
+        server.connect = Dialer(server).connect
     return backend
 
 
 def spoken(settings: model.Proxy) -> tuple[str, ...] | None:
     """The ALPN names that may be offered: in TCP mode whatever the peers agree on is none of our business."""
     return SPOKEN if settings.mode == "http" else None
-
-
-def store_of(process: Process) -> CertificateStore:
-    """What was loaded of certificates while the configuration was read."""
-    config = process.config
-    if config.certificates is None:
-        config.certificates = CertificateStore()
-    return config.certificates
 
 
 def limits(settings: model.Global, accept_invalid: bool) -> Limits:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
 from pylb.config import model
+
+# what a process answers itself, and holds back while it starts
+HANDLED = (
+    signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTOU, signal.SIGTTIN, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD,
+)  # fmt: skip
 
 
 class CannotStart(Exception):
@@ -61,8 +67,9 @@ def leave_terminal() -> None:
 
 def become(settings: model.Global) -> None:
     """Enter `chroot`, then take on `group` and `user`; raises CannotStart."""
-    if settings.chroot:
+    if settings.chroot or settings.uid or settings.gid:
         load_everything()
+    if settings.chroot:
         try:
             os.chroot(settings.chroot)
             os.chdir("/")
@@ -85,7 +92,7 @@ def become(settings: model.Global) -> None:
 
 
 def load_everything() -> None:
-    """Imports, codecs and time zone that are loaded lazily otherwise: in a chroot there are no files."""
+    """Imports, codecs and time zone that are loaded lazily otherwise: in a chroot there are no files, another user may not read them."""
     import encodings.idna
     import encodings.punycode  # noqa: F401
     import pkgutil

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 from pylb.config import model
 from pylb.config.report import Report
 from pylb.process.binding import Opened
-from pylb.process.daemon import PidFile, flush_output, leave_terminal
+from pylb.process.daemon import HANDLED, PidFile, flush_output, leave_terminal
 from pylb.process.notify import notify
 from pylb.process.options import Options
-from pylb.process.worker import HANDLED
 
 if TYPE_CHECKING:
     from pylb.process.master_cli import MasterListener

@@ -117,7 +117,7 @@ class _Listening:
 
 
 class _Arrival(asyncio.Protocol):
-    """The first protocol of an outgoing connection: the moment of connection_made is when it can no longer be cancelled."""
+    """The first protocol of an outgoing connection: connection_made is when it is known whether somebody still wants it."""
 
     def __init__(self, arrived: Callable[[asyncio.Transport], None]) -> None:
         self._arrived = arrived
@@ -134,15 +134,17 @@ class _Connecting:
         self._failed: Callable[[OSError], None] | None = failed
         self._sock: socket.socket | None = None
         self._adoption: Coroutine[Any, Any, Any] | None = None
-        self._arrived = False
+        self._cancelled = False
+        self._is_ip = True
 
     def begin(self, endpoint: Endpoint, options: ConnectOptions) -> None:
+        self._is_ip = endpoint.is_ip
         try:
             self._sock, number = sockets.open_connecting(endpoint, options)
         except OSError as error:
             self._loop.call_soon(self._fail, error.errno or errno.EIO)
             return
-        if number == errno.EINPROGRESS:
+        if number == errno.EALREADY:
             self._loop.add_writer(self._sock.fileno(), self._writable)
         elif number:
             self._loop.call_soon(self._fail, number)
@@ -151,15 +153,15 @@ class _Connecting:
 
     def cancel(self) -> None:
         self._failed = None
-        if self._adoption is not None and not self._arrived:
-            self._adoption.close()
-            self._adoption = None
+        self._cancelled = True
         self._drop()
 
-    def _drop(self) -> None:
+    def _drop(self, *, reset: bool = False) -> None:
         sock, self._sock = self._sock, None
         if sock is not None:
             self._loop.remove_writer(sock.fileno())
+            if reset and self._is_ip:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.RESET_ON_CLOSE)
             sock.close()
 
     def _fail(self, number: int) -> None:
@@ -182,12 +184,14 @@ class _Connecting:
     def _adopt(self, sock: socket.socket) -> None:
         """Give the connected socket to a transport; the loop's coroutine ends after connection_made."""
         self._sock = None
-        create: Any = self._loop.create_unix_connection if sock.family == socket.AF_UNIX else self._loop.create_connection
+        create: Any = self._loop.create_connection if self._is_ip else self._loop.create_unix_connection
         self._adoption = create(lambda: _Arrival(self._arrive), sock=sock)
         self._step()
 
     def _arrive(self, transport: asyncio.Transport) -> None:
-        self._arrived = True
+        if self._cancelled:  # meanwhile; uvloop does not survive it when its coroutine is closed under way
+            transport.abort()
+            return
         protocol = self._factory()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -204,6 +208,23 @@ class _Connecting:
             self._fail(error.errno or errno.EIO)
         else:
             waiter.add_done_callback(self._step)
+
+
+class _Probe(_Connecting):
+    """A connection that is over as soon as it is there, and never was a transport."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, reached: Callable[[], None], failed: Callable[[OSError], None]) -> None:
+        super().__init__(loop, asyncio.Protocol, failed)
+        self._reached = reached
+
+    def _adopt(self, sock: socket.socket) -> None:
+        self._drop(reset=True)
+        self._loop.call_soon(self._succeed)
+
+    def _succeed(self) -> None:
+        if self._failed is not None:  # not cancelled meanwhile
+            self._failed = None
+            self._reached()
 
 
 class _Closed:
@@ -289,6 +310,13 @@ class RealNet:
         connecting = _Connecting(self._loop, factory, failed)
         connecting.begin(endpoint, options)
         return connecting
+
+    def probe(
+        self, endpoint: Endpoint, reached: Callable[[], None], failed: Callable[[OSError], None], options: ConnectOptions = CONNECT
+    ) -> Connecting:
+        probing = _Probe(self._loop, reached, failed)
+        probing.begin(endpoint, options)
+        return probing
 
     def abort_with_reset(self, transport: asyncio.Transport) -> None:
         sock = socket_of(transport)

@@ -1,7 +1,8 @@
 """From a checked configuration to a running program (management.txt 3).
 
 The order is HAProxy's: descriptors, sockets, pid file, the old processes, fork of the daemon, chroot and user, then the loop.
-Signals are held back from the fork until whoever is started can answer them. Nothing can be imported after a chroot.
+Signals are held back from the fork until whoever is started can answer them. Nothing can be imported after a chroot, and perhaps nothing by
+another user: `become` loads whatever is left, before.
 """
 
 from __future__ import annotations
@@ -12,13 +13,10 @@ import signal
 from pylb.base.version import VERSION
 from pylb.config import model
 from pylb.config.report import Report
-from pylb.process import wiring
 from pylb.process.binding import Opened, open_all, tell
-from pylb.process.build import StartError
-from pylb.process.daemon import CannotStart, PidFile, become, flush_output, leave_terminal
+from pylb.process.daemon import HANDLED, CannotStart, PidFile, become, flush_output, leave_terminal
 from pylb.process.limits import raise_limits
 from pylb.process.options import Options
-from pylb.process.worker import HANDLED, Worker
 
 
 def run(options: Options, config: model.Config, report: Report) -> int:
@@ -77,6 +75,10 @@ def detach(pidfile: PidFile) -> None:
 
 def serve(options: Options, config: model.Config, report: Report, opened: Opened, *, link: int = -1) -> int:
     """One process that serves; `link` is the descriptor of its connection to a master, whose end is the end of the worker too."""
+    from pylb.process import wiring  # what serves is loaded where it serves: a master has its worker, and its pid file, sooner
+    from pylb.process.build import StartError
+    from pylb.process.worker import Worker
+
     try:
         worker = Worker(config, report, opened, tag=options.tag, version=VERSION)
         worker.listen()

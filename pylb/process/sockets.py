@@ -177,14 +177,17 @@ def _link(path: str, other: str) -> None:
 
 
 def open_connecting(endpoint: Endpoint, options: ConnectOptions) -> tuple[socket.socket, int]:
-    """A socket on its way to `endpoint` and the errno of connect (0, EINPROGRESS or what failed); raises OSError before that."""
+    """A socket on its way to `endpoint` and the errno of connect (0, EALREADY or what failed); raises OSError before that."""
     low, high = options.source_ports or (0, 0)
     for port in range(low, high + 1):
         sock = socket.socket(FAMILIES[endpoint.kind], socket.SOCK_STREAM | NON_BLOCKING)
         try:
             if endpoint.is_ip:
                 _prepare_outgoing(sock, endpoint.kind == "ipv6", options, port)
-            number = sock.connect_ex(raw_address(endpoint))
+            address = raw_address(endpoint)
+            number = sock.connect_ex(address)
+            if number == errno.EINPROGRESS:
+                number = sock.connect_ex(address)  # a peer on this machine has answered by now, which saves a round of the loop
         except OSError as error:
             sock.close()
             if error.errno == errno.EADDRINUSE and port < high:

@@ -18,14 +18,11 @@ from pylb.config.report import Report
 from pylb.control.cli import CliListener
 from pylb.process import build, shutdown
 from pylb.process.binding import Opened
+from pylb.process.daemon import HANDLED
 from pylb.process.link import Link
 from pylb.process.net import RealNet
 
 LEVELS = {0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ALERT", 4: "WARNING", 5: "NOTICE", 6: "NOTICE"}
-# what a process answers itself, and holds back while it starts
-HANDLED = (
-    signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTOU, signal.SIGTTIN, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD,
-)  # fmt: skip
 LAST_WORDS = 0.01  # seconds for the answers to requests that are killed
 CONVERSATION_POLL = 0.1  # seconds between looks whether the last command has been answered
 

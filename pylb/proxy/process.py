@@ -5,7 +5,6 @@ One Process exists per worker. Streams, checks and commands reach everything fro
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from pylb.proxy.counters import InfoCounters
 from pylb.proxy.table import make_tables
 
 if TYPE_CHECKING:
+    import asyncio
+
     from pylb.config.model import Config
     from pylb.proxy.proxy import Backend, Frontend
 

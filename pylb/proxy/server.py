@@ -30,6 +30,7 @@ from pylb.proxy.states import (
     INHERITED_MAINT,
     MAINT,
     RESOLUTION_MAINT,
+    UP,
     State,
     admit,
     dismiss,
@@ -268,6 +269,8 @@ class Server:
     # -- operational changes, from checks and commands
     def check_passed(self, checker: Health, now: float, transition: Transition) -> None:
         """A checker is satisfied: the server runs, unless the other one, the tracked server or maintenance is against it."""
+        if self.state in UP:  # as after nearly every check
+            return
         if self._may_rise() and not (checker.is_agent and self.state is State.STOPPING):
             self.start(now, checker.reason(), transition)
 
@@ -303,7 +306,7 @@ class Server:
 
     def start(self, now: float, why: str, transition: Transition, source: str = "") -> None:
         """The server is up; after having been down it starts slowly where `slowstart` says so."""
-        if self.admin & MAINT or self.state in (State.STARTING, State.RUNNING):
+        if self.admin & MAINT or self.state in UP:
             return
         if self.state is State.STOPPED:
             self.down_time += max(0.0, now - self.last_change)

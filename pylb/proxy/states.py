@@ -34,6 +34,9 @@ class State(IntEnum):
     STOPPING = 3
 
 
+UP: Final = (State.STARTING, State.RUNNING)
+
+
 def inherited(flag: int) -> int:
     """The form in which trackers get a flag."""
     return INHERITED_MAINT if flag & MAINT else INHERITED_DRAIN

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from pylb.base.net import Connecting, ConnectOptions, Endpoint, Keepalive
+from pylb.config.tls import store_of
 from pylb.stream.mux_h1_server import ServerH1
 from pylb.stream.mux_tcp import ServerTcp
 from pylb.stream.proxy_header import Introduced, introduction
 from pylb.stream.tls_layer import TlsLayer
-from pylb.wire.certs import CertificateStore
-from pylb.wire.tls import Tls
-from pylb.wire.tls_context import SPOKEN, TlsContext
+from pylb.wire.tls_options import SPOKEN
 
 if TYPE_CHECKING:
     from pylb.proxy.counters import TrafficCounters
     from pylb.proxy.process import Process
     from pylb.proxy.server import Server
+    from pylb.wire.tls_context import TlsContext
 
 
 class Dialer:
@@ -26,14 +26,15 @@ class Dialer:
 
     __slots__ = ("_options", "_server", "_tls")
 
-    def __init__(self, server: Server, store: CertificateStore) -> None:
-        settings, proxy = server.settings, server.backend.settings
+    def __init__(self, server: Server) -> None:
+        settings, proxy, process = server.settings, server.backend.settings, server.backend.process
         self._server = server
-        verify = server.backend.process.config.global_.ssl_server_verify
         self._tls: TlsContext | None = None
         if settings.ssl and settings.tls is not None:
+            from pylb.wire.tls_context import TlsContext  # heavy, and only for TLS
+
             spoken = SPOKEN if proxy.mode == "http" else None
-            self._tls = TlsContext.for_server(settings.tls, store, spoken=spoken, default_verify=verify)
+            self._tls = TlsContext.for_server(settings.tls, store_of(process.config), spoken=spoken, default_verify=process.config.global_.ssl_server_verify)
         source = settings.source or proxy.source or {}
         address = source.get("address")
         self._options = ConnectOptions(
@@ -98,6 +99,8 @@ class Handshake(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
+        from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
+
         tls = Tls.client(self._context, sni=self._name)
         layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost)
         layer.count(self._process.counters, self._process.clock.now())

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 from pylb.base.errors import TlsError
 from pylb.base.timers import Deadline
 from pylb.stream import linger
-from pylb.wire.tls import Tls
 
 if TYPE_CHECKING:
     from pylb.proxy.counters import InfoCounters
     from pylb.stream.session import Session
+    from pylb.wire.tls import Tls
 
 
 TIMEOUT = "Timeout during SSL handshake"
@@ -187,6 +187,8 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
         transport.set_protocol(Unwanted(session))
         transport.abort()
         return
+    from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
+
     tls = Tls.server(context)
     began = process.clock.now()
     deadline = Deadline(process.loop, lambda: give_up(TIMEOUT))

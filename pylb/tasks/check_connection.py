@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, cast
 from pylb.base.net import Connecting, ConnectOptions, Endpoint
 from pylb.base.timers import EARLY
 from pylb.stream.tls_layer import TlsLayer
-from pylb.wire.tls import Tls
-from pylb.wire.tls_context import TlsContext
 
 if TYPE_CHECKING:
     from pylb.proxy.counters import BackendCounters
     from pylb.proxy.process import Process
+    from pylb.wire.tls_context import TlsContext
 
 FROM_THE_NETWORK = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ECONNRESET))
 OF_OURS = frozenset((errno.EAGAIN, errno.EADDRINUSE, errno.EADDRNOTAVAIL))
@@ -71,6 +70,17 @@ class CheckConnection(asyncio.Protocol):
         if proxy is not None:
             self.send(PROXY_V2_LOCAL if proxy.startswith("v2") or self.wire is None else proxy_v1(self.wire))
 
+    async def probe(self, endpoint: Endpoint, options: ConnectOptions, ends_at: float) -> None:
+        """Connect, and that is all."""
+        self._is_ip = endpoint.is_ip
+        self._connecting = self.process.net.probe(endpoint, self._reached, self._refused, options)
+        if not await self.wait(lambda: self.at_eof, ends_at):
+            raise CheckBroken("L4TOUT")
+
+    def _reached(self) -> None:
+        self.at_eof = True
+        self._wake()
+
     async def _ask_socks(self, endpoint: Endpoint, ends_at: float) -> None:
         """Have a SOCKS4 proxy connect to the server."""
         self.send(b"\x04\x01" + endpoint.port.to_bytes(2, "big") + IPv4Address(endpoint.host).packed + b"HAProxy\0")
@@ -85,6 +95,8 @@ class CheckConnection(asyncio.Protocol):
 
     async def handshake(self, context: TlsContext, sni: str | None, alpn: list[str] | None, ends_at: float) -> None:
         """Put TLS on the connection."""
+        from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
+
         assert self.wire is not None
         self.transport = None
         layer = self._layer = TlsLayer(Tls.client(context, sni=sni, alpn=alpn), self.wire, self._secured, self._insecure)

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.base.errors import NotImplementedYet
 from pylb.base.net import ConnectOptions
 from pylb.config import model
+from pylb.config.tls import store_of
 from pylb.tasks.agent import agent_steps
 from pylb.tasks.check_http import DEFAULT_EXPECT, HttpExpect, HttpSend
 from pylb.tasks.check_kinds import KINDS
 from pylb.tasks.check_rules import ConnectRule, ExpectRule, Facts, Rule, RuleSet, SendRule, TcpExpect, VariableRule
-from pylb.wire.tls_context import SPOKEN, TlsContext
-from pylb.wire.tls_options import TlsServer
+from pylb.wire.tls_options import SPOKEN, TlsServer
 
 if TYPE_CHECKING:
     from pylb.proxy.server import Server
+    from pylb.wire.tls_context import TlsContext
 
 TITLE: Final = "(tcp-check)"
 PREPARING: Final = ("comment", "set-var", "set-var-fmt", "unset-var")
@@ -116,6 +117,7 @@ def finish(server: Server, rules: RuleSet) -> RuleSet:
         if isinstance(one, ConnectRule):
             follower = next((after for after in steps[index + 1 :] if not isinstance(after, VariableRule)), None)
             complete(server, one, is_http, waits=isinstance(follower, ExpectRule | ConnectRule))
+            one.alone = len(steps) == 1 and not (one.linger or one.context or one.proxy or one.socks)
     return rules
 
 
@@ -150,11 +152,12 @@ def context_of(server: Server, is_http: bool) -> TlsContext:
     made: dict[str, Any] = server.__dict__.setdefault("check_contexts", {})
     name = "http" if is_http else "tcp"
     if name not in made:
+        from pylb.wire.tls_context import TlsContext  # heavy, and only for TLS
+
         config = server.backend.process.config
         check = server.settings.check
         options = check.tls or check.connect_tls or server.settings.tls or TlsServer()
-        assert config.certificates is not None
-        made[name] = TlsContext.for_server(options, config.certificates, spoken=SPOKEN if is_http else None, default_verify=config.global_.ssl_server_verify)
+        made[name] = TlsContext.for_server(options, store_of(config), spoken=SPOKEN if is_http else None, default_verify=config.global_.ssl_server_verify)
     found: TlsContext = made[name]
     return found
 

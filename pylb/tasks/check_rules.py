@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pylb.base.address import Address
 from pylb.base.net import ConnectOptions, Endpoint
 from pylb.sample.variables import may_set, set_variable
-from pylb.tasks.check_connection import CheckBroken, CheckFailed
-from pylb.wire.tls_context import TlsContext
+from pylb.tasks.check_connection import CheckBroken, CheckConnection, CheckFailed
 
 if TYPE_CHECKING:
     from pylb.tasks.check_attempt import Attempt
+    from pylb.wire.tls_context import TlsContext
 
 Outcome = tuple[str, int, str]
 Facts = dict[str, Any]
@@ -86,8 +86,12 @@ class ConnectRule(Rule):
     proxy: str | None = None
     socks: Endpoint | None = None
     linger = False
+    alone = False  # nothing comes after it, and nothing is said on the connection
     leaves_politely = False  # the connection before it ends with FIN
     options = ConnectOptions()
+    last_address: Address | None = None  # the same for every check until somebody changes it
+    last_port = 0
+    last_endpoint: Endpoint
 
     @property
     def name(self) -> str:
@@ -103,7 +107,10 @@ class ConnectRule(Rule):
         if callable(port):
             port = number_of(port(attempt))
         port = port or (given.port if given is not None else 0) or check.port or server.address.port
-        return (address.with_port(port) if address.is_ip else address).endpoint()
+        if address is not self.last_address or port != self.last_port:
+            self.last_address, self.last_port = address, port
+            self.last_endpoint = (address.with_port(port) if address.is_ip else address).endpoint()
+        return self.last_endpoint
 
     async def run(self, attempt: Attempt) -> None:
         """Connect, then TLS where it is wanted."""
@@ -113,10 +120,17 @@ class ConnectRule(Rule):
         attempt.begin_connecting()
         attempt.linger = self.linger
         connection = attempt.connection
+        if self.alone:
+            await connection.probe(self.endpoint(attempt), self.options, attempt.ends_at)
+        else:
+            await self.open(attempt, connection)
+        attempt.connected()
+
+    async def open(self, attempt: Attempt, connection: CheckConnection) -> None:
+        """Connect, for rules that go on from there."""
         await connection.open(self.endpoint(attempt), self.options, attempt.ends_at, self.proxy, self.socks)
         if self.context is not None:
             await connection.handshake(self.context, self.sni, self.alpn, attempt.ends_at)
-        attempt.connected()
 
 
 class SendRule(Rule):

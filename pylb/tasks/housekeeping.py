@@ -1,4 +1,7 @@
-"""Small periodic work: slow starts go on, idle server connections that nobody needs are closed."""
+"""Small periodic work: slow starts go on, idle server connections that nobody needs are closed.
+
+There are few tasks and many servers: a task looks at all servers that its interval is for.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,15 @@ from pylb.proxy.states import State
 
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
-    from pylb.proxy.server import Server
 
 STEP = 1.0  # seconds between two steps of a slow start
 
 
 def start_housekeeping(process: Process) -> Callable[[], None]:
     """Begin; the function returned ends it."""
+    delays = {server.settings.pool_purge_delay for backend in process.backends.values() for server in backend.servers}
     tasks = [process.loop.create_task(warm_up_servers(process))]
-    for backend in process.backends.values():
-        tasks += [process.loop.create_task(purge(server)) for server in backend.servers if server.settings.pool_purge_delay]
+    tasks += [process.loop.create_task(purge(process, delay)) for delay in sorted(delays) if delay]
 
     def stop() -> None:
         for task in tasks:
@@ -38,10 +40,12 @@ async def warm_up_servers(process: Process) -> None:
                 server.warm_up(process.clock.now())
 
 
-async def purge(server: Server) -> None:
-    """`pool-purge-delay`: close half of the idle connections that the load has not needed lately."""
+async def purge(process: Process, delay: int) -> None:
+    """`pool-purge-delay`: close half of the idle connections that the load has not needed lately, at every server with this delay."""
     while True:
-        await asyncio.sleep(server.settings.pool_purge_delay / 1000)
-        if len(server.pool):
-            for connection in server.pool.purge():
-                connection.close()
+        await asyncio.sleep(delay / 1000)
+        for backend in process.backends.values():
+            for server in backend.servers:
+                if server.settings.pool_purge_delay == delay and len(server.pool):
+                    for connection in server.pool.purge():
+                        connection.close()

@@ -23,11 +23,11 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from pylb.base.errors import Alert
+from pylb.wire.tls_options import EXTRA_FILES
 
 SIDE_FILES = (".key", ".issuer", ".ocsp", ".sctl")
 BUNDLE_SUFFIXES = (".rsa", ".dsa", ".ecdsa")
 CA_SUFFIXES = (".pem", ".crt", ".cer", ".crl")
-EVERYTHING = frozenset(["bundle", "sctl", "ocsp", "issuer", "key"])
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----", re.DOTALL)
 _CERTIFICATE_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
@@ -93,7 +93,7 @@ def name_matches(pattern: str, host: str) -> bool:
 class CertificateStore:
     """The certificates by file name. Contexts are built from here, so replacing an entry and building again is an update."""
 
-    def __init__(self, extra_files: frozenset[str] = EVERYTHING, del_ext: bool = False) -> None:
+    def __init__(self, extra_files: frozenset[str] = EXTRA_FILES, del_ext: bool = False) -> None:
         self.extra_files, self.del_ext = extra_files, del_ext
         self.certificates: dict[str, Certificate] = {}
         self.authorities: dict[str, Authorities] = {}

@@ -20,9 +20,8 @@ from pylb.wire import dh
 from pylb.wire.certs import CertificateStore, common_names, dns_names, name_matches
 from pylb.wire.crt_list import VERSIONS, Offer, SniTable, offers_of
 from pylb.wire.hello import ClientHello
-from pylb.wire.tls_options import TlsBind, TlsServer
+from pylb.wire.tls_options import SPOKEN, TlsBind, TlsServer
 
-SPOKEN = ("http/1.1", "http/1.0")  # what an HTTP proxy can talk; other names are accepted on the line and not offered
 GROUPS = "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192"
 SESSION_LIFETIME = 300  # tune.ssl.lifetime
 LEGACY = {"TLSv1.0": SSL.TLS1_VERSION, "TLSv1.1": SSL.TLS1_1_VERSION, "TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+EXTRA_FILES = frozenset(["bundle", "sctl", "ocsp", "issuer", "key"])  # what `ssl-load-extra-files` may name; all of it is the default
+SPOKEN = ("http/1.1", "http/1.0")  # ALPN names that an HTTP proxy can talk; others are accepted on the line and not offered
+
 
 @dataclass(slots=True)
 class TlsBind:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pylb.config.words import BadLine, TooManyWords, point_at, split_words
+from pylb.config.words import BadLine, TooManyWords, _Splitter, point_at, split_words
 
 ENV = {
     "A": "aval",
@@ -229,3 +231,13 @@ def test_window_around_the_caret(before: int, after: int, shown: int, caret: int
 
 def test_caret_counts_from_the_first_word_and_hides_unprintable_characters() -> None:
     assert point_at(' .notice \x01\xe9"a', 11) == '  .notice ??"a\n            ^'
+
+
+@given(st.text(alphabet="ab \t\v\f\r\n\0#\\'\"$\xe9\x1c\xa0", max_size=30))
+def test_the_short_way_and_the_long_way_agree(text: str) -> None:
+    """Lines without quotes, escapes and comments are cut without looking at every character."""
+    try:
+        words = split_words(text, {})
+    except BadLine:
+        return
+    assert words == _Splitter(text, {}, comments=True, separate=True).run()

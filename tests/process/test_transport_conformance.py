@@ -458,6 +458,39 @@ def test_connect_cancelled_is_silent(rig: Rig, turns: int) -> None:
     rig.run(story)
 
 
+def test_a_probe_ends_by_itself(rig: Rig) -> None:
+    async def story(rig: Rig) -> None:
+        listening, events = rig.listen(), list[str]()
+        rig.net.probe(listening.endpoint, lambda: events.append("reached"), lambda error: events.append("failed"))
+        assert not events
+        await rig.until(lambda: bool(events), "the connection")
+        listening.close()
+        await asyncio.sleep(0.02)
+        rig.net.probe(listening.endpoint, lambda: events.append("reached"), lambda error: events.append(errno.errorcode[error.errno or 0]))
+        await rig.until(lambda: len(events) > 1, "the refusal")
+        assert events == ["reached", "ECONNREFUSED"]
+        await asyncio.sleep(0.02)
+        assert all(peer.transport is None or peer.transport.is_closing() for peer in rig.accepted)
+
+    rig.run(story)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_a_probe_cancelled_is_silent(rig: Rig, turns: int) -> None:
+    async def story(rig: Rig) -> None:
+        listening, events = rig.listen(), list[str]()
+        probing = rig.net.probe(listening.endpoint, lambda: events.append("reached"), lambda error: events.append("failed"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        before = list(events)
+        probing.cancel()
+        await asyncio.sleep(0.05)
+        assert events == before
+        listening.close()
+
+    rig.run(story)
+
+
 def test_cancelling_from_connection_made_is_harmless(rig: Rig) -> None:
     class Eager(Peer):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:

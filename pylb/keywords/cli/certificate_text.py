@@ -6,15 +6,12 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.x509.oid import ExtensionOID
-
 from pylb.control.registry import Answer, Level, Refusal, Words, command
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from cryptography import x509
 
     from pylb.control.interpreter import Cli
     from pylb.wire.certs import Certificate
@@ -37,6 +34,8 @@ def described(path: str, status: str, certificate: Certificate) -> str:
 
 def details(leaf: x509.Certificate) -> str:
     """What one certificate says."""
+    from cryptography.hazmat.primitives.hashes import SHA1  # where there is a certificate it is loaded
+
     serial = f"{leaf.serial_number:X}"
     return (
         f"Serial: {serial.zfill(len(serial) + len(serial) % 2)}\n"
@@ -54,6 +53,9 @@ def date(moment: datetime) -> str:
 
 def alternative_names(leaf: x509.Certificate) -> list[str]:
     """The DNS names; names of other kinds are shown empty, as HAProxy does."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtensionOID
+
     try:
         extension: Any = leaf.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
@@ -62,6 +64,8 @@ def alternative_names(leaf: x509.Certificate) -> list[str]:
 
 
 def algorithm(key: Any) -> str:
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA{key.key_size}"
     if isinstance(key, ec.EllipticCurvePublicKey):

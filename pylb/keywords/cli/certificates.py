@@ -10,25 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
+from pylb.config.tls import store_of
 from pylb.control.registry import NOTICE, Answer, Level, Message, Refusal, Words, command
 from pylb.keywords.cli.certificate_text import described, details
 from pylb.stream.dial import Dialer
-from pylb.wire.certs import CertificateStore
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
     from pylb.proxy.process import Process
-    from pylb.wire.certs import Certificate
+    from pylb.wire.certs import Certificate, CertificateStore
 
 NO_MEMORY = "Can't allocate memory!\n"  # what HAProxy tells users without the level for it
-
-
-def store_of(cli: Cli) -> CertificateStore:
-    """The certificates of the process."""
-    config = cli.process.config
-    if config.certificates is None:
-        config.certificates = CertificateStore()
-    return config.certificates
 
 
 def uses(process: Process, path: str) -> list[Callable[[], None]]:
@@ -42,13 +34,12 @@ def uses(process: Process, path: str) -> list[Callable[[], None]]:
     for backend in process.backends.values():
         for server in backend.servers:
             if server.settings.ssl and server.settings.tls is not None and server.settings.tls.crt == path:
-                found.append(lambda one=server: dial_again(process, one))  # type: ignore[misc]
+                found.append(lambda one=server: dial_again(one))  # type: ignore[misc]
     return found
 
 
-def dial_again(process: Process, server: Any) -> None:
-    assert process.config.certificates is not None
-    server.connect = Dialer(server, process.config.certificates).connect
+def dial_again(server: Any) -> None:
+    server.connect = Dialer(server).connect
 
 
 # -- show
@@ -59,7 +50,7 @@ def show_cert(cli: Cli, words: Words) -> Answer:
     """The certificates, or one in detail; a name with an asterisk is the one being prepared."""
     if cli.level < Level.OPERATOR:
         raise Refusal(NO_MEMORY)
-    store = store_of(cli)
+    store = store_of(cli.process.config)
     if not words:
         return names(store)
     path = words[0]
@@ -93,7 +84,7 @@ def show_ca_file(cli: Cli, words: Words) -> Answer:
     """The CA files, or the certificates of one."""
     if cli.level < Level.OPERATOR:
         raise Refusal(NO_MEMORY)
-    authorities = store_of(cli).authorities
+    authorities = store_of(cli.process.config).authorities
     if not words:
         counts = (f"{path} - {len(authorities[path].certificates)} certificate(s)\n" for path in sorted(authorities) if authorities[path].certificates)
         return "# filename\n" + "".join(counts)
@@ -125,7 +116,7 @@ def set_cert(cli: Cli, words: Words) -> Message:
     """Prepare a new version of a certificate."""
     if not words.at(0) or cli.payload is None:
         raise Refusal("'set ssl cert expects a filename and a certificate as a payload\n")
-    store, path = store_of(cli), words[0]
+    store, path = store_of(cli.process.config), words[0]
     open_already = store.prepared is not None
     if store.prepared is not None:
         path = store.prepared[0]
@@ -153,7 +144,7 @@ def commit_cert(cli: Cli, words: Words) -> Answer:
     path = words.at(0)
     if not path:
         raise Refusal("'commit ssl cert expects a filename\n")
-    store = store_of(cli)
+    store = store_of(cli.process.config)
     if store.prepared is None:
         raise failed("No ongoing transaction! !", path, "commit")
     name, certificate = store.prepared
@@ -182,7 +173,7 @@ def abort_cert(cli: Cli, words: Words) -> Message:
     path = words.at(0)
     if not path:
         raise Refusal("'abort ssl cert' expects a filename\n")
-    store = store_of(cli)
+    store = store_of(cli.process.config)
     if store.prepared is None:
         raise Refusal("No ongoing transaction!\n")
     if store.prepared[0] != path:
@@ -202,7 +193,7 @@ def new_cert(cli: Cli, words: Words) -> Message:
     path = words.at(0)
     if not path:
         raise Refusal("'new ssl cert' expects a filename\n")
-    store = store_of(cli)
+    store = store_of(cli.process.config)
     if path in store.certificates or path in store.empty:
         raise Refusal(f"Certificate '{path}' already exists!\n")
     store.empty.add(path)
@@ -215,7 +206,7 @@ def del_cert(cli: Cli, words: Words) -> Message:
     path = words.at(0)
     if not path:
         raise Refusal("'del ssl cert' expects a certificate name\n")
-    store = store_of(cli)
+    store = store_of(cli.process.config)
     if path not in store.certificates and path not in store.empty:
         raise Refusal(f"Can't remove the certificate: certificate '{path}' doesn't exist!\n\n")
     if uses(cli.process, path):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from pylb.base.errors import NotImplementedYet
 from pylb.control.registry import NOTICE, Answer, Level, Message, Refusal, Words, command
 from pylb.keywords.cli.addresses import drop_idle, set_address, set_agent_address, set_agent_port, set_check_address, set_check_port
-from pylb.keywords.cli.certificates import store_of
 from pylb.keywords.cli.common import INTEGER, find_server
 from pylb.proxy.transition import Transition
 from pylb.proxy.weights import EMPTY, TRAILING
@@ -88,7 +87,7 @@ def set_ssl(cli: Cli, server: Server, words: Words) -> Message:
         raise Refusal("'set server <srv> ssl' expects 'on' or 'off'.\n")
     server.settings.ssl = words[0] == "on"
     server.tls_suspended = not server.settings.ssl
-    server.connect = Dialer(server, store_of(cli)).connect
+    server.connect = Dialer(server).connect
     drop_idle(server)
     return Message(NOTICE, "server ssl setting updated.\n")
 

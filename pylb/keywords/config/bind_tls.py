@@ -10,8 +10,7 @@ from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args
 from pylb.config.registry import bind_keyword, keyword
-from pylb.wire.certs import CertificateStore
-from pylb.wire.crt_list import read_crt_list
+from pylb.config.tls import store_of
 from pylb.wire.tls_options import TlsBind, TlsServer
 
 VERSIONS = {"sslv3": "SSLv3", "tlsv10": "TLSv1.0", "tlsv11": "TLSv1.1", "tlsv12": "TLSv1.2", "tlsv13": "TLSv1.3"}
@@ -69,22 +68,13 @@ def _authority(name: str, slot: str, complaint: str) -> None:
         """A file that must be readable."""
         path = ca_path(argument(args, complaint), args)
         try:
-            store_of(args).ca(path)
+            store_of(args.config).ca(path)
         except Alert as error:
             args.reading.fail(str(error))
             raise Alert(f"'{name}' : unable to load {path}")
         setattr(tls_of(listener, args), slot, path)
 
     bind_keyword(name, usage="<file>")(load)
-
-
-def store_of(args: Args) -> CertificateStore:
-    """The store that every certificate goes to; the first use decides which side files are read."""
-    config = args.config
-    if config.certificates is None:
-        settings = config.global_
-        config.certificates = CertificateStore(settings.ssl_extra_files, settings.ssl_extra_del_ext)
-    return config.certificates
 
 
 _text("ciphers", "ciphers", "missing cipher suite")
@@ -102,15 +92,17 @@ _authority("crl-file", "crl_file", "missing CRLfile path")
 def crt(listener: model.Bind, args: Args) -> None:
     """A certificate with its key, or a directory of them."""
     path = certificate_path(argument(args, "missing certificate location"), args)
-    store_of(args).crt(path)
+    store_of(args.config).crt(path)
     tls_of(listener, args).certificates.append(path)
 
 
 @bind_keyword("crt-list", usage="<file>")
 def crt_list(listener: model.Bind, args: Args) -> None:
     """A list of certificates with names and options."""
+    from pylb.wire.crt_list import read_crt_list
+
     path = certificate_path(argument(args, "missing certificate location"), args)
-    read_crt_list(path, store_of(args), args.config.global_.crt_base)
+    read_crt_list(path, store_of(args.config), args.config.global_.crt_base)
     tls_of(listener, args).crt_lists.append(path)
 
 

@@ -101,11 +101,9 @@ def _unreadable(args: Args, kind: str) -> Section:
 
 def _refuse_twin(args: Args, proxy: model.Proxy) -> None:
     """Two frontends of one name are an error, and so are two backends; a listen is looked up as a frontend."""
-    face = "backend" if proxy.kind == "backend" else "frontend"
-    for other in args.config.proxies:
-        if other.name == proxy.name and getattr(other, f"is_{face}"):
-            args.fail(BareAlert(f"Parsing [{args.place}]: {proxy.label} has the same name as {other.label} declared at {other.place}."))
-            return
+    other = args.config.proxy(proxy.name, "backend" if proxy.kind == "backend" else "frontend")
+    if other is not None:
+        args.fail(BareAlert(f"Parsing [{args.place}]: {proxy.label} has the same name as {other.label} declared at {other.place}."))
 
 
 def _defaults_named(args: Args, name: str, whose: str) -> model.Proxy:

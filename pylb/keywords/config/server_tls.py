@@ -6,7 +6,8 @@ from pylb.base.errors import Alert
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.registry import server_keyword
-from pylb.keywords.config.bind_tls import VERSIONS, argument, ca_path, certificate_path, inherit, read_version, set_option, store_of
+from pylb.config.tls import store_of
+from pylb.keywords.config.bind_tls import VERSIONS, argument, ca_path, certificate_path, inherit, read_version, set_option
 from pylb.sample.types import Phase
 from pylb.sample.validity import Checkpoint, available, needs
 from pylb.wire.tls_options import TlsServer
@@ -60,7 +61,7 @@ def _authority(name: str, slot: str, complaint: str) -> None:
         """A file that must be readable."""
         path = ca_path(argument(args, complaint), args)
         try:
-            store_of(args).ca(path)
+            store_of(args.config).ca(path)
         except Alert as error:
             args.reading.fail(f"[{args.place}] : {args.who}{error}")
             raise Told(f"'{name}' : unable to load {path}.")

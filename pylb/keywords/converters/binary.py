@@ -11,9 +11,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from pylb.base.errors import Alert
 from pylb.base.hashes import avalanche, crc32, djb2, sdbm, wt6
 from pylb.keywords.converters.text import registered
@@ -239,6 +236,9 @@ def decrypt(context: CompileContext, bits: int, nonce: str, key: str, tag: str) 
     """Decrypt with AES-GCM; nothing when the tag is wrong."""
     if bits not in (128, 192, 256):
         raise Alert("key size must be 128, 192 or 256 (bits).")
+    from cryptography.exceptions import InvalidTag  # heavy, and rarely asked for
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     nonce_of, key_of, tag_of = secret(nonce, "nonce"), secret(key, "key"), secret(tag, "aead_tag")
 
     def open_box(stream: Any, value: bytes) -> bytes | None:

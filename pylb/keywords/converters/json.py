@@ -9,13 +9,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
 from pylb.base.errors import Alert
 from pylb.keywords.converters.binary import from_url_base64
 from pylb.keywords.fetches.constants import raw
@@ -171,8 +164,7 @@ def _token_query(name: str, number: int) -> None:
 _token_query("jwt_header_query", 0)
 _token_query("jwt_payload_query", 1)
 
-HASHES: dict[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
-ALGORITHMS = frozenset(family + width for family in ("HS", "RS", "ES", "PS") for width in HASHES)
+ALGORITHMS = frozenset(family + width for family in ("HS", "RS", "ES", "PS") for width in ("256", "384", "512"))
 
 
 def verify(algorithm: str, key: Any, token: bytes) -> int:
@@ -189,36 +181,11 @@ def verify(algorithm: str, key: Any, token: bytes) -> int:
     if algorithm.startswith("HS"):
         made = hmac.new(key, signed, getattr(hashlib, "sha" + algorithm[2:])).digest()
         return int(hmac.compare_digest(made, bytes(signature)))
-    return -5 if key is None else _verify_public(algorithm, key, bytes(signature), signed)
+    if key is None:
+        return -5
+    from pylb.wire.signatures import is_signed  # where there is a key it is loaded
 
-
-def _verify_public(algorithm: str, key: Any, signature: bytes, signed: bytes) -> int:
-    digest = HASHES[algorithm[2:]]
-    try:
-        if algorithm.startswith("RS") and isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, signed, padding.PKCS1v15(), digest)
-        elif algorithm.startswith("ES") and isinstance(key, ec.EllipticCurvePublicKey):
-            half = len(signature) // 2
-            numbers = (int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big"))
-            key.verify(encode_dss_signature(*numbers), signed, ec.ECDSA(digest))
-        else:
-            return 0
-    except InvalidSignature:
-        return 0
-    return 1
-
-
-def load_key(path: str) -> Any:
-    """The public key of a certificate or key file; None when it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError:
-        return None
-    try:
-        return x509.load_pem_x509_certificate(data).public_key() if b"BEGIN CERTIFICATE" in data else load_pem_public_key(data)
-    except ValueError:
-        return None
+    return int(is_signed(algorithm, key, bytes(signature), signed))
 
 
 def _text_or_variable(text: str) -> str | Variable:
@@ -231,6 +198,8 @@ def _text_or_variable(text: str) -> str | Variable:
 @converter("jwt_verify", input=Type.BIN, output=Type.SINT, args="string,string", factory=True, stream=True)
 def jwt_verify(context: CompileContext, algorithm: str, key: str) -> Callable[[Any, bytes], int]:
     """Is the token's signature right? 1 yes, 0 no, less for other faults."""
+    from pylb.wire.signatures import load_key  # heavy, and rarely asked for
+
     which, given = _text_or_variable(algorithm), _text_or_variable(key)
     if isinstance(which, str) and which not in ALGORITHMS:
         raise Alert(f"unknown JWT algorithm: {which}")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from typing import TYPE_CHECKING, Any
 
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Type
 from pylb.sample.validity import Source
 from pylb.wire.hello import is_grease
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 CLIENT, SERVER = Source.CLIENT_CONNECTION, Source.SERVER_CONNECTION
 NAMES = {
@@ -161,6 +159,8 @@ _hello("ssl_fc_ecformats_bin", Type.STR, "", lambda hello, _: Binary(hello.point
 @lru_cache(maxsize=1024)
 def parsed(der: bytes) -> x509.Certificate:
     """A certificate; the same ones come again and again."""
+    from cryptography import x509  # where there is a certificate it is loaded
+
     return x509.load_der_x509_certificate(der)
 
 
@@ -193,6 +193,8 @@ def serial(certificate: x509.Certificate) -> bytes:
 
 def key_algorithm(certificate: x509.Certificate) -> bytes | None:
     """OpenSSL's long name of the key's kind."""
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         return b"rsaEncryption"
@@ -209,6 +211,8 @@ SIGNATURES = {
 
 
 def fingerprint(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives import hashes
+
     return Binary(certificate.fingerprint(hashes.SHA1()))
 
 
@@ -217,8 +221,14 @@ def time_text(moment: Any) -> bytes:
     return str(moment.strftime("%y%m%d%H%M%SZ")).encode()
 
 
+def der(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return Binary(certificate.public_bytes(Encoding.DER))
+
+
 CERTIFICATE: dict[str, tuple[Type, Callable[[x509.Certificate], Any]]] = {
-    "der": (Type.BIN, lambda certificate: Binary(certificate.public_bytes(Encoding.DER))),
+    "der": (Type.BIN, der),
     "key_alg": (Type.STR, key_algorithm),
     "notafter": (Type.STR, lambda certificate: time_text(certificate.not_valid_after_utc)),
     "notbefore": (Type.STR, lambda certificate: time_text(certificate.not_valid_before_utc)),
