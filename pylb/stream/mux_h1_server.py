@@ -104,13 +104,15 @@ class ServerH1(H1):
         self.server.counters.used_conn_cur -= 1
 
     def kill(self) -> None:
-        """Close with RST, as HAProxy does when it leaves a server first (no TIME_WAIT on our side)."""
+        """Close with RST, as HAProxy does when it leaves a server first (no TIME_WAIT on our side). What is unsent is dropped: nobody wants it."""
         if not self.transport.is_closing():
             self.closing = True
-            if self.polite:
-                self.transport.close()
-            else:
+            if not self.polite:
                 self.process.net.abort_with_reset(self.transport)
+            elif self.transport.get_write_buffer_size():
+                self.transport.abort()
+            else:
+                self.transport.close()
 
     def close(self) -> None:
         """What the pool calls to be rid of an idle connection."""
