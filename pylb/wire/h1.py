@@ -231,7 +231,7 @@ def outgoing_request_head(request: Request, close: bool) -> bytes:
     if b"connection" in names:
         headers, words = _settled(headers)
         upgrade, close = b"upgrade" in words, close or b"close" in words
-    if request.framing is CHUNKED and (request.version < 11 or request.method == b"CONNECT"):
+    if (request.framing is CHUNKED and request.version < 11) or (request.method == b"CONNECT" and b"transfer-encoding" in names):
         close = True
     if upgrade:
         connection = b""
