@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from pylb.base.errors import BadMessage
 from pylb.proxy.errors import Captured, ErrorCapture
-from pylb.wire.h1_odd import RAW_COST, Limits, request_standing, response_standing
+from pylb.wire.h1_odd import request_standing
+from pylb.wire.h1_odd_response import response_standing
+from pylb.wire.h1_reader import RAW_COST, Limits
 from pylb.wire.h1_state import TRAILERS, InvalidMessage, Oddity, Standing, edited
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pylb.base.errors import BadMessage
 from pylb.wire import h1_state
-from pylb.wire.h1_odd import Incomplete, Limits, Reader
+from pylb.wire.h1_reader import Incomplete, Limits, Reader
 from pylb.wire.h1_state import InvalidMessage, Standing
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
