@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pylb.wire.h1_state import Standing
+
+NOBODY = ("<NONE>", -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A message as its connection saw it: the buffer and the parser."""
+
+    data: bytes  # what was in the buffer
+    consumed: int  # bytes of earlier messages that came with it
+    position: int  # of the offending byte
+    connection: int  # flags
+    stream: int  # flags
+    standing: Standing
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCapture:
-    """One message that could not be understood."""
+    """One message that could not be understood, or only just."""
 
     event: int  # how many had been captured before
     wall: float
     source: tuple[str, int]
-    backend: tuple[str, int]  # name and id; ("<NONE>", -1) when there is none
+    other: tuple[str, int]  # name and id of the backend of a request, the frontend of a response
     server: tuple[str, int]
-    data: bytes  # what was in the buffer
-    position: int  # of the offending byte
-    why: str
+    message: Captured

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pylb.base.errors import BadMessage
 from pylb.base.net import Keepalive
 from pylb.base.timers import NEVER
 from pylb.config import model
@@ -88,17 +87,6 @@ class Face:
         self.limits = Limits()
         self.invalid_request: ErrorCapture | None = None  # the last of each, for `show errors`
         self.invalid_response: ErrorCapture | None = None
-
-
-    def capture_error(self, source: tuple[str, int], backend: Face | None, server: Server | None, data: bytes, bad: BadMessage) -> ErrorCapture:
-        """Keep an invalid message for `show errors`."""
-        process = self.process
-        capture = ErrorCapture(
-            process.captured, process.clock.wall(), source, (backend.name, backend.id) if backend is not None else ("<NONE>", -1),
-            (server.name, server.id) if server is not None else ("<NONE>", -1), data, bad.position, bad.why,
-        )  # fmt: skip
-        process.captured += 1
-        return capture
 
 
 class Frontend(Face):

@@ -25,7 +25,7 @@ NO_TRAILERS = Headers()
 class H1(asyncio.Protocol):
     """What both sides share: the buffers, body framing on the way out, and backpressure."""
 
-    __slots__ = ("blocked", "buffer", "chunked", "counters", "out", "paused", "reader", "transport")
+    __slots__ = ("blocked", "buffer", "chunked", "counters", "head", "out", "paused", "reader", "transport")
 
     transport: asyncio.Transport
 
@@ -34,6 +34,7 @@ class H1(asyncio.Protocol):
         self.buffer = b""
         self.out: list[bytes] = []
         self.reader: BodyReader | None = None
+        self.head = b""  # of the message whose chunked body is read
         self.chunked = False
         self.blocked = False  # our peer does not read: more than HIGH_WATER bytes wait
         self.paused = False  # we do not read from our peer

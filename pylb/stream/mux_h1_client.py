@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER, Deadline
-from pylb.stream import express, linger, tracking
+from pylb.stream import error_capture, express, linger, tracking
 from pylb.stream.mux_h1 import H1, HIGH_WATER
 from pylb.stream.stream import HttpStream, request_size
 from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import Limits, outgoing_response_head, read_request
 from pylb.wire.h1_fields import adjust_case
+from pylb.wire.h1_odd import request_standing
 from pylb.wire.message import Framing, Request, Response
 from pylb.wire.replies import raw_error_reply
 
@@ -32,8 +33,8 @@ class ClientH1(H1):
     """The client's side."""
 
     __slots__ = (
-        "at_eof", "busy", "deadline", "frontend", "gone", "discarding", "express", "has_left",
-        "has_served", "idle_from", "limits", "lingering", "request_began", "room", "session", "stream", "waits_for_head",
+        "at_eof", "busy", "consumed", "deadline", "discarding", "express", "frontend", "gone", "has_left", "has_served",
+        "idle_from", "limits", "lingering", "request_began", "room", "session", "stream", "waits_for_head",
     )  # fmt: skip
 
     counters: FrontendCounters
@@ -47,6 +48,7 @@ class ClientH1(H1):
         self.room = self.limits.bufsize - self.limits.maxrewrite
         self.express = session.frontend.in_express
         self.at_eof = False
+        self.consumed = 0  # bytes of earlier requests that came with those in the buffer
         self.lingering: linger.Lingering | None = None
         self.busy = False  # the loop over pipelined requests is running
         self.gone = False
@@ -73,6 +75,8 @@ class ClientH1(H1):
             return
         self.counters.h1_bytes_in += len(data)
         stream = self.stream
+        if not self.buffer:
+            self.consumed = 0
         if stream is None:
             if self.express and not self.buffer and express.take(self, data):
                 return
@@ -106,6 +110,7 @@ class ClientH1(H1):
             except BadMessage as bad:
                 self.buffer = data
                 self.busy = False
+                error_capture.bad_request(self, data, bad)
                 self.refuse(bad)
                 return
             if got is None:
@@ -114,7 +119,10 @@ class ClientH1(H1):
                 break
             self.waits_for_head = False
             request, used = got
-            self.begin(request, data[used:])
+            if request.odd is not None:
+                error_capture.request(self, data, request.odd)
+            self.begin(request, data, used)
+            self.consumed += used
         self.busy = False
         if self.at_eof and self.stream is None and not self.gone:
             self.end_of_requests()
@@ -128,10 +136,15 @@ class ClientH1(H1):
         else:
             super().resume()
 
-    def begin(self, request: Request, rest: bytes) -> None:
+    def begin(self, request: Request, data: bytes, used: int) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
-        if rest and request.framing is CHUNKED and not self.well_begun(rest):
-            return
+        rest, later = data[used:], b""
+        if request.framing is CHUNKED:
+            self.head = data[:used]
+            first = self.limits.bufsize - self.limits.maxrewrite  # HAProxy has read no more when it judges the head
+            rest, later = data[used:first], data[first:]
+            if rest and not self.well_begun(data[:first], used):
+                return
         stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
         stream.bytes_in = request_size(request)
         stream.corked = True
@@ -144,14 +157,24 @@ class ClientH1(H1):
             if self.paused and self.reader is not None and not stream.inbox_full:
                 self.resume()
         stream.start()
+        if later:
+            self.go_on(stream, later)
         stream.uncork()
 
-    def well_begun(self, data: bytes) -> bool:
+    def go_on(self, stream: HttpStream, data: bytes) -> None:
+        """What came after the part that was judged with the head."""
+        if self.stream is stream and self.reader is not None:
+            self.read_body(stream, data)
+        elif not self.discarding:
+            self.buffer += data
+
+    def well_begun(self, data: bytes, used: int) -> bool:
         """Is what came of a chunked body with the head right? Otherwise the request is as bad as if its head were."""
         try:
-            ChunkedReader(limits=self.limits).feed(data)
+            ChunkedReader(limits=self.limits).feed(data[used:])
         except BadMessage as bad:
             self.buffer, self.waits_for_head = data, True
+            error_capture.bad_request(self, data, error_capture.in_body(bad, request_standing(self.head, self.limits), used, used))
             self.refuse(bad)
             return False
         return True
@@ -164,7 +187,9 @@ class ClientH1(H1):
             payload, finished, rest = reader.feed(data)
         except BadMessage as bad:
             self.reader = None
-            stream.on_bad_request_body(bad)
+            if isinstance(reader, ChunkedReader):
+                error_capture.bad_request_body(self, stream, reader.pending + data, bad)
+            stream.on_bad_request_body()
             return
         inside, stream.running = stream.running, True  # the rules see data and end together
         if payload:
@@ -172,6 +197,7 @@ class ClientH1(H1):
         if finished:
             self.reader = None
             self.buffer = rest
+            self.consumed += len(data) - len(rest)
             stream.on_request_end(reader.trailers)
         stream.running = inside
         stream.wake()
@@ -218,8 +244,6 @@ class ClientH1(H1):
     # -- requests that never became one
     def refuse(self, bad: BadMessage) -> None:
         """The head is not HTTP as HAProxy understands it."""
-        frontend = self.frontend
-        frontend.invalid_request = frontend.capture_error(self.session.source, None, None, self.buffer, bad)
         self.count_bad_request()
         self.answer_and_close(bad.status, "P", "R")
 

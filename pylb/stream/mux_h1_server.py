@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from pylb.base.errors import BadMessage
-from pylb.stream import express
+from pylb.stream import error_capture, express
 from pylb.stream.mux_h1 import H1, HIGH_WATER, NO_TRAILERS
 from pylb.stream.stream import HttpStream
-from pylb.wire.body import CloseReader, reader_for
+from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import outgoing_request_head, read_response
 from pylb.wire.h1_fields import adjust_case
 from pylb.wire.message import Framing, Request, Response
@@ -25,8 +26,8 @@ class ServerH1(H1):
     """The server's side: one connection to a server, with a stream or idle in the pool."""
 
     __slots__ = (
-        "closing", "established", "limits", "private", "polite", "process",
-        "request_method", "requests", "reusable", "room", "server", "source_session", "stream", "upgrade",
+        "closing", "established", "interim", "limits", "polite", "private", "process", "request_method",
+        "requests", "reusable", "room", "server", "source_session", "stream", "upgrade",
     )  # fmt: skip
 
     counters: BackendCounters
@@ -41,6 +42,7 @@ class ServerH1(H1):
         self.room = self.limits.bufsize - self.limits.maxrewrite
         self.requests = 0
         self.reusable = True
+        self.interim = False  # a 1xx has come
         self.private = False  # its server knows who speaks on it
         self.closing = False
         self.polite = False  # is left with FIN, not RST: a body broke its framing
@@ -74,6 +76,7 @@ class ServerH1(H1):
     def send_head(self, request: Request, close: bool) -> None:
         """The request's head; the response is read with its method in mind."""
         self.requests += 1
+        self.interim = False
         self.request_method = request.method
         self.upgrade = request.upgrade
         self.chunked = request.framing is CHUNKED
@@ -109,13 +112,15 @@ class ServerH1(H1):
         self.server.counters.used_conn_cur -= 1
 
     def kill(self) -> None:
-        """Close with RST, as HAProxy does when it leaves a server first (no TIME_WAIT on our side)."""
+        """Close with RST, as HAProxy does when it leaves a server first (no TIME_WAIT on our side). What is unsent is dropped: nobody wants it."""
         if not self.transport.is_closing():
             self.closing = True
-            if self.polite:
-                self.transport.close()
-            else:
+            if not self.polite:
                 self.process.net.abort_with_reset(self.transport)
+            elif self.transport.get_write_buffer_size():
+                self.transport.abort()
+            else:
+                self.transport.close()
 
     def close(self) -> None:
         """What the pool calls to be rid of an idle connection."""
@@ -152,28 +157,36 @@ class ServerH1(H1):
 
     def read_head(self, stream: HttpStream) -> None:
         """Informational heads, then the final one, then what is there of its body."""
+        whole, limits = self.buffer, self.limits if not self.interim else replace(self.limits, accept_invalid=False)
         while self.buffer:
             data, self.buffer = self.buffer, b""
             if stream.response is not None:
                 self.reusable = False  # bytes nobody asked for
                 return
             try:
-                got = read_response(data, self.request_method, self.limits, self.upgrade)
+                got = read_response(data, self.request_method, limits, self.upgrade)
             except BadMessage as bad:
                 self.reusable = False
-                stream.on_bad_response(bad, data)
+                error_capture.bad_response(stream, self, whole, bad, len(whole) - len(data))
+                stream.on_bad_response(bad)
                 return
             if got is None:
                 self.buffer = data
                 return
             response, used = got
+            if response.odd is not None:
+                error_capture.response(stream, self, whole, response.odd, start=len(whole) - len(data))
             if response.status >= 200 or response.status == 101:
-                self.take_response(stream, response, data[used:])
+                if response.framing is CHUNKED:
+                    self.head = data[:used]
+                self.take_response(stream, response, data[used:], whole)
                 return
             self.buffer = data[used:]
+            self.interim = True
+            limits = replace(limits, accept_invalid=False)  # HAProxy forgets the option after a 1xx
             stream.on_informational(response)
 
-    def take_response(self, stream: HttpStream, response: Response, rest: bytes) -> None:
+    def take_response(self, stream: HttpStream, response: Response, rest: bytes, whole: bytes) -> None:
         if not response.keep_alive or response.framing is CLOSE:
             self.reusable = False
         payload, finished, left = b"", True, rest
@@ -186,7 +199,8 @@ class ServerH1(H1):
                 payload, finished, left = reader.feed(rest) if rest else (b"", False, b"")
             except BadMessage as bad:
                 self.reusable = False
-                stream.on_bad_response(bad, rest)
+                error_capture.bad_response_body(stream, self, whole, bad, len(whole) - len(rest))
+                stream.on_bad_response(bad)
                 return
             if finished:
                 trailers = reader.trailers
@@ -200,9 +214,11 @@ class ServerH1(H1):
         assert self.reader is not None
         try:
             payload, finished, rest = self.reader.feed(data)
-        except BadMessage:
+        except BadMessage as bad:
             self.reusable = False
             self.polite = True
+            if isinstance(self.reader, ChunkedReader):
+                error_capture.bad_response_body(stream, self, self.reader.pending + data, bad)
             self.reader = None
             stream.on_bad_response_body()
             return

@@ -283,10 +283,9 @@ class HttpStream(Stream):
             connect.end_upload(self)
         self.wake()
 
-    def on_bad_request_body(self, bad: BadMessage) -> None:
+    def on_bad_request_body(self) -> None:
         """The body breaks its framing."""
         self.keep_client = False
-        self.frontend.invalid_request = self.frontend.capture_error(self.session.source, self.backend, self.server, b"", bad)
         self.invalid_request = True
         self.frontend.counters.ereq += 1
         self.session.listener.counters.ereq += 1
@@ -368,10 +367,8 @@ class HttpStream(Stream):
             self.end_response(trailers)
         self.wake()
 
-    def on_bad_response(self, bad: BadMessage, data: bytes) -> None:
+    def on_bad_response(self, bad: BadMessage) -> None:
         """The server's bytes are not HTTP."""
-        assert self.backend is not None
-        self.backend.invalid_response = self.backend.capture_error(self.session.source, self.frontend, self.server, data, bad)
         self.stop(Stop("P", "H", bad.status))
 
     def on_bad_response_body(self) -> None:

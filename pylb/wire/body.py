@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pylb.base.errors import BadMessage
-from pylb.wire.h1_odd import Incomplete, Limits, Reader
+from pylb.wire import h1_state
+from pylb.wire.h1_reader import Incomplete, Limits, Reader
+from pylb.wire.h1_state import InvalidMessage, Standing
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
 
@@ -79,22 +81,29 @@ class CloseReader:
 
 
 class ChunkedReader:
-    """A chunked body. `status` is what a broken one is answered with: 400 for requests, 502 for responses."""
+    """A chunked body. `status` is what a broken one is answered with: 400 for requests, 502 for responses.
 
-    __slots__ = ("buf", "left", "limits", "position", "state", "status", "trailers")
+    The error's position counts from the first byte that had not been understood when the last bytes came: `pending` and these.
+    """
+
+    __slots__ = ("buf", "left", "limits", "pending", "position", "size", "state", "status", "trailers")
 
     def __init__(self, status: int = 400, limits: Limits | None = None) -> None:
         self.status = status
         self.limits = limits or Limits()
         self.buf = b""
         self.left = 0
-        self.position = 0  # of buf in the body
+        self.pending = b""  # was here before the last bytes came
+        self.position = 0  # of buf in pending and the last bytes
+        self.size = 0  # of all chunks so far
         self.state: Step = ChunkedReader._size
         self.trailers = Headers()
 
     def feed(self, data: bytes) -> Fed:
         """Decode what can be decoded; `finished` once the trailers have been read."""
+        self.pending = self.buf
         self.buf = self.buf + data if self.buf else data
+        self.position = 0
         parts: list[bytes] = []
         while (more := self.state(self, parts)) is None:
             pass
@@ -115,6 +124,7 @@ class ChunkedReader:
         if len(digits) > MOST_DIGITS:
             raise self._fail(found.start(1) + len(found[1]) - len(digits) + MOST_DIGITS)
         self.left = int(digits or b"0", 16)
+        self.size += self.left
         self._take(found.end())
         self.state = ChunkedReader._data if self.left else ChunkedReader._trailers
         return None
@@ -163,7 +173,7 @@ class ChunkedReader:
         elif self.buf in (b"", b"\r"):
             return False
         else:
-            raise self._fail(1 if self.buf[:1] == b"\r" else 0)
+            raise self._fail(1 if self.buf[:1] == b"\r" and self.position else 0, h1_state.CHUNK_CRLF)  # HAProxy's arithmetic
         self.state = ChunkedReader._size
         return None
 
@@ -175,14 +185,14 @@ class ChunkedReader:
         reader = Reader(self.buf, self.limits, request=True)
         try:
             fields = reader.fields(trailers=True)
-        except BadMessage as bad:
-            raise self._fail(bad.position) from None
+        except BadMessage:
+            raise self._fail_in_trailers() from None
         except Incomplete:
             if len(self.buf) > self.limits.bufsize:
-                raise self._fail(0) from None
+                raise self._fail_in_trailers() from None
             return False
-        if fields.other_codings:
-            raise self._fail(0)
+        if fields.other_codings or reader.has_long_name:
+            raise self._fail_in_trailers()
         self.trailers = fields.headers
         self._take(reader.at)
         return True
@@ -191,8 +201,11 @@ class ChunkedReader:
         self.buf = self.buf[size:]
         self.position += size
 
-    def _fail(self, at: int) -> BadMessage:
-        return BadMessage(self.status, self.position + at, "invalid chunk")
+    def _fail(self, at: int, state: str = h1_state.CHUNK_SIZE) -> InvalidMessage:
+        return InvalidMessage(self.status, self.position + at, "invalid chunk", Standing(state, 0, 0, self.size))
+
+    def _fail_in_trailers(self) -> InvalidMessage:
+        return InvalidMessage(self.status, self.position, "invalid trailers", Standing(h1_state.TRAILERS, 0, 0, self.size))
 
 
 def reader_for(message: Request | Response, limits: Limits | None = None) -> BodyReader:

@@ -17,7 +17,9 @@ from __future__ import annotations
 import re
 
 from pylb.wire.h1_fields import clean_connection
-from pylb.wire.h1_odd import Limits, read_odd_request, read_odd_response
+from pylb.wire.h1_odd import read_odd_request
+from pylb.wire.h1_odd_response import read_odd_response
+from pylb.wire.h1_reader import Limits
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
 
@@ -40,7 +42,7 @@ ODD_METHODS = frozenset((b"CONNECT", b"PRI"))
 ODD_IN_REQUESTS = frozenset((b"upgrade", b"expect"))
 SINGLE = (b"host", b"content-length", b"transfer-encoding", b"connection")
 CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
-FIXED_COST = 97  # of a head in HAProxy's internal form beyond 4 bytes a field, see h1_odd
+FIXED_COST = 97  # of a head in HAProxy's internal form beyond 4 bytes a field, see h1_reader
 
 
 class Known:
@@ -233,7 +235,7 @@ def outgoing_request_head(request: Request, close: bool) -> bytes:
     if b"connection" in names:
         headers, words = _settled(headers)
         upgrade, close = b"upgrade" in words, close or b"close" in words
-    if request.framing is CHUNKED and (request.version < 11 or request.method == b"CONNECT"):
+    if (request.framing is CHUNKED and request.version < 11) or (request.method == b"CONNECT" and b"transfer-encoding" in names):
         close = True
     if upgrade:
         connection = b""

@@ -6,9 +6,11 @@ Invariant: what is kept in `headers` is what rules will see: one host, one conte
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pylb.base.errors import BadMessage
+from pylb.wire import h1_state
 from pylb.wire.headers import BLANKS, Headers
 
 
@@ -17,15 +19,19 @@ class Fields:
     """Header fields as they are understood one after the other."""
 
     request: bool
+    fail: Callable[[int, str], BadMessage]  # an error at an offset, and why
     trailers: bool = False  # `connection` means nothing in them
     headers: Headers = field(default_factory=Headers)
     length: int | None = None
+    length_counts: bool = True  # no transfer-encoding has ruled it out
     encoded: bool = False  # a transfer-encoding was seen
-    chunked: bool = False  # its last coding is chunked
+    chunked: bool = False  # one of its codings is chunked
+    ends_chunked: bool = False  # the last one is
     other_codings: bool = False
     close: bool = False
     keep: bool = False
     upgrade: bool = False
+    websocket: bool = False  # is among the protocols of the last `upgrade`
     host_at: int = -1
 
     def add(self, name: bytes, value: bytes, at: int) -> None:
@@ -35,26 +41,33 @@ class Fields:
         if kept is not None:
             self.headers.append((name, kept))
 
-    def fail(self, at: int, why: str) -> BadMessage:
-        return BadMessage(400 if self.request else 502, at, why)
+    def flags(self) -> int:
+        """What has been understood, as `show errors` shows it."""
+        flags = (self.length is not None and self.length_counts) * h1_state.HAS_LENGTH | self.ends_chunked * h1_state.ENDS_CHUNKED
+        flags |= self.encoded * h1_state.HAS_ENCODING
+        flags |= self.chunked * h1_state.CODED_CHUNKED | self.other_codings * h1_state.CODED_OTHERWISE
+        flags |= self.websocket * h1_state.TO_WEBSOCKET
+        return flags | self.close * h1_state.SAYS_CLOSE | self.keep * h1_state.SAYS_KEEP_ALIVE | self.upgrade * h1_state.SAYS_UPGRADE
 
     def content_length(self, value: bytes, at: int) -> bytes | None:
-        lengths = [parse_length(each.strip(BLANKS)) for each in value.split(b",")]
-        length = lengths[0]
-        if length is None or any(each != length for each in lengths) or self.length not in (None, length):
-            raise self.fail(at, "invalid content-length")
-        if self.length is not None:
-            return None
-        self.length = length
-        return value.rpartition(b",")[2].strip(BLANKS)
+        """One length, however often it is said. HAProxy blames the last word that it liked."""
+        known, offset = self.length, at
+        for word in value.split(b","):
+            length = parse_length(word.strip(BLANKS))
+            if length is None or self.length not in (None, length):
+                raise self.fail(at, "invalid content-length")
+            self.length, at = length, offset + len(word) - len(word.lstrip(BLANKS))
+            offset += len(word) + 1
+        return value.rpartition(b",")[2].strip(BLANKS) if known is None else None
 
     def transfer_encoding(self, value: bytes, at: int) -> bytes:
-        self.encoded = True
+        self.encoded, self.ends_chunked = True, False
         codings = value.split(b",")
         if len(codings) > 1 and not codings[-1].strip(BLANKS):
             codings.pop()
         for coding in codings if value else ():
             self._coding(coding.strip(BLANKS).lower(), at)
+        self.ends_chunked = bool(value) and codings[-1].strip(BLANKS).lower() == b"chunked"
         return value
 
     def _coding(self, coding: bytes, at: int) -> None:
@@ -76,6 +89,10 @@ class Fields:
         self.upgrade |= b"upgrade" in words
         return kept or None
 
+    def protocols(self, value: bytes, _at: int) -> bytes:
+        self.websocket = any(word.strip(BLANKS).lower() == b"websocket" for word in value.split(b","))
+        return value
+
     def host(self, value: bytes, at: int) -> bytes | None:
         if not self.request:
             return value
@@ -94,6 +111,7 @@ UNDERSTAND = {
     b"transfer-encoding": Fields.transfer_encoding,
     b"connection": Fields.connection,
     b"host": Fields.host,
+    b"upgrade": Fields.protocols,
 }
 
 

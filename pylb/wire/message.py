@@ -16,6 +16,7 @@ from pylb.wire.headers import Headers
 
 if TYPE_CHECKING:
     from pylb.wire.h1 import Known
+    from pylb.wire.h1_state import Oddity
 
 
 class Framing(IntEnum):
@@ -43,6 +44,7 @@ class Request:
         "expect_continue",  # the client waits for a 100 before it sends its body
         "head_size",  # bytes of the head on the wire, empty line included
         "known",  # the block of fields it came with, when the reader knew that already
+        "odd",  # why it is captured though it was accepted
     )
 
     def __init__(
@@ -70,6 +72,7 @@ class Request:
         self.expect_continue = expect_continue
         self.head_size = head_size
         self.known = known
+        self.odd: Oddity | None = None
 
     def __repr__(self) -> str:
         return f"Request({self.line().decode('latin-1')!r} {len(self.headers)} headers, {self.framing.name})"
@@ -102,6 +105,8 @@ class Response:
         "upgrade",  # protocol switched to by a 101
         "head_size",  # bytes of the head on the wire, empty line included
         "known",  # the block of fields it came with, when the reader knew that already
+        "odd",  # why it is captured though it was accepted
+        "odd",  # why it is captured though it was accepted
     )
 
     def __init__(
@@ -127,6 +132,7 @@ class Response:
         self.upgrade = upgrade
         self.head_size = head_size
         self.known = known
+        self.odd: Oddity | None = None
 
     def __repr__(self) -> str:
         return f"Response({self.line().decode('latin-1')!r} {len(self.headers)} headers, {self.framing.name})"

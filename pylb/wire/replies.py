@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pylb.base.errors import Alert, BadMessage
 from pylb.wire.h1 import Limits, outgoing_response_head, read_response
-from pylb.wire.h1_odd import BLOCK_COST, BUFFER_COST, START_LINE_COST
+from pylb.wire.h1_reader import BLOCK_COST, BUFFER_COST, START_LINE_COST
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Response
 

@@ -21,7 +21,8 @@ from pylb.wire.h1 import (
     render_response,
     settle_framing,
 )
-from pylb.wire.h1_odd import read_odd_request, read_odd_response
+from pylb.wire.h1_odd import read_odd_request
+from pylb.wire.h1_odd_response import read_odd_response
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
 

@@ -251,3 +251,27 @@ def test_who_neither_finishes_its_request_nor_reads_the_answer_is_left(stage: Ma
 
     assert scene.run(story) == 0
     assert letters(scene, "http") == ["PR--"]
+
+
+def test_a_server_that_is_left_gets_nothing_of_what_is_unsent(stage: Make) -> None:
+    """Its answer breaks its framing while the upload waits for it to read: the rest of the upload must not keep the connection."""
+    scene = stage(CONFIG.format(mode="http"), Link(window=3000))
+
+    async def serve(peer: Peer) -> None:
+        peer.stop_reading()
+        await peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        await asyncio.sleep(0.5)
+        await peer.send(b"broken\r\n")
+        await asyncio.sleep(1000)
+
+    scene.origin(BACK, serve)
+
+    async def story(scene: Stage) -> int:
+        client = await scene.world.client(FRONT)
+        client.transport.write(POST + b"y" * 60000)  # type: ignore[union-attr]
+        await asyncio.sleep(5)
+        client.reset()
+        await asyncio.sleep(5)
+        return scene.process.backends["be"].counters.h1_open_connections
+
+    assert scene.run(story, settle=1000) == 0
