@@ -180,10 +180,10 @@ def _number(stream: Any) -> int:
     return found if isinstance(found, int) else max(0, stream.process.counters.requests_total - 1)
 
 
-@variable("lc", hexadecimal=lambda stream: f"{getattr(stream.frontend, 'log_count', 0):04X}")
+@variable("lc", hexadecimal=lambda stream: f"{stream.frontend.log_count:04X}")
 def log_counter(stream: Any) -> str:
     """How many lines the frontend has logged."""
-    return str(getattr(stream.frontend, "log_count", 0))
+    return str(stream.frontend.log_count)
 
 
 @variable("ac")
@@ -255,7 +255,7 @@ def termination_state(stream: Any) -> str:
     return state
 
 
-@variable("tsc", http=True)
+@variable("tsc")
 def termination_with_cookies(stream: Any) -> str:
     """The same, followed by what became of the persistence cookie."""
     return f"{stream.termination}{getattr(stream, 'cookie_state', '--')}"

@@ -78,7 +78,7 @@ class Face:
         self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
         waits = self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names
         self.has_request_rules = bool(self.http_request or waits)
-        self.has_slow_rules = bool(waits)  # more than `http-request`, which nearly always ends without waiting
+        self.has_slow_rules = bool(waits or not self.is_http)  # more than `http-request`, which nearly always ends without waiting
         self.adds_fields = bool(settings.forwardfor or settings.originalto or settings.unique_id_header)
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto
@@ -139,6 +139,7 @@ class Frontend(Face):
             self.keepalive = Keepalive(extra.get("clitcpka-cnt"), extra.get("clitcpka-idle"), extra.get("clitcpka-intvl"))
         self.log_line: Callable[[Any], str] | None = None  # the compiled log format; None: nothing is logged
         self.notices_aborts = "abortonclose" in settings.options  # else clients are not listened to once their request is complete
+        self.log_count = 0
         self.announces = False  # no format: a line when a stream begins instead
         self.longest_line = process.config.global_.http_logurilen  # of a request, in logs
         self.keeps_request_line = False  # the log shows the request line as it came

@@ -271,6 +271,7 @@ class Stream:
             frontend.send_log(level, line(self))
         else:
             frontend.send_log(level, line(self), frontend.structured_data(self))
+        frontend.log_count += 1
 
     def release(self) -> None:
         """Give back whatever is held of the server and the queue."""

@@ -125,7 +125,7 @@ class ClientH1(H1):
         """A whole head was read: its stream begins, and takes what is there of the body."""
         if rest and request.framing is CHUNKED and not self.well_begun(rest):
             return
-        stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
+        stream = self.stream = self.make_stream(request)
         stream.corked = True
         if request.framing is NO_BODY:
             self.buffer = rest
@@ -137,6 +137,10 @@ class ClientH1(H1):
                 self.resume()
         stream.start()
         stream.uncork()
+
+    def make_stream(self, request: Request) -> HttpStream:
+        """The stream of a request."""
+        return HttpStream(self.session, self, request, self.idle_from, self.request_began)
 
     def well_begun(self, data: bytes) -> bool:
         """Is what came of a chunked body with the head right? Otherwise the request is as bad as if its head were."""

@@ -45,6 +45,7 @@ class HttpStream(Stream):
     client_aborted = client_half_closed = invalid_body = invalid_request = False
     forsaken = server_reset = False  # the server died under a request that can be repeated: it is as if it had never been
     hints = NO_HEADERS  # fields of the 103 being made (`early-hint`)
+    passed = False  # `tcp-request content` rules of the frontend ran for the raw stream it was before (`upgrade`)
     kept: bytes | None = None  # the body of a request that may be sent again (`retry-on`)
     request_trailers: Headers | None = None
     request_variables: dict[str, Any] | None = None
@@ -82,7 +83,7 @@ class HttpStream(Stream):
                     request_steps.look(self)
                     if frontend.http_request and (result := run_now(self, frontend.http_request)) is not None:
                         await request_steps.after_rules(self, frontend, result)
-                backend = request_steps.switch(self)
+                backend = self.backend or request_steps.switch(self)
                 if backend.has_request_rules and backend is not frontend.own_backend:
                     await request_steps.backend_rules(self, backend)
                 request_steps.prepare(self)
