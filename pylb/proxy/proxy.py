@@ -196,7 +196,9 @@ class Backend(Face):
         self.persist_rules = tuple(settings.persist_rules)
         self.cookie = settings.cookie if self.is_http else None
         self.stick_rules = tuple(settings.stick_rules)
-        self.persists = bool(self.cookie is not None or self.server_rules or self.persist_rules or self.stick_rules)  # servers may be designated
+        name: str | None = None if self.is_http else settings.extra.get("persist rdp-cookie")
+        self.rdp_cookie = name and name.encode("latin-1", "replace")
+        self.persists = bool(self.cookie is not None or self.server_rules or self.persist_rules or self.stick_rules or name)  # servers may be designated
         self.persists_when_down = "persist" in settings.options
         self.dynamic_cookies = settings.cookie is not None and "dynamic" in settings.cookie.flags
         self.dynamic_cookie_key = settings.dynamic_cookie_key

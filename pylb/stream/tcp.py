@@ -53,6 +53,7 @@ class TcpStream(Stream):
                 self.in_time()
             if self.backend.persists:
                 persist.designate(self)
+                persist.read_rdp_cookie(self)
                 persist.stick(self)
             await connect.assign(self)
             await connect.establish(self)  # type: ignore[arg-type]
