@@ -101,6 +101,7 @@ class Stream:
     queue_ahead = (0, 0)
     redispatched = False
     retried = 0
+    streamless = False  # it only stands for bytes that never became a stream, in the log
     server_gone = False
     step_expire = NEVER
     termination = "--"

@@ -456,6 +456,7 @@ class HttpStream(Stream):
         """The line of bytes that never became a request: `<BADREQ>`, with the letters of its end."""
         stream = cls(session, None, Request(b"", b"<BADREQ>", 11), idle_from, began)  # type: ignore[arg-type]
         stream.bytes_in = 0
+        stream.streamless = True
         stream.request_line = b"<BADREQ>"
         stream.status, stream.termination = status, who + when
         stream.time_close = stream.ms_since(idle_from)
