@@ -44,6 +44,7 @@ class Accepts:
 
 BIND = Accepts(ports=True, descriptor=True)
 SERVER = Accepts(port="optional", offset=True, names=True)
+RING_SERVER = Accepts(port="optional", offset=True)
 PEER = Accepts(port="optional")
 LOG = Accepts(port="optional", datagram=True, default_datagram=True, descriptor=True, open_socket=False, outlets=True)
 LISTEN_LOG = Accepts(ports=True, stream=False, datagram=True, default_datagram=True, descriptor=True)

@@ -136,7 +136,8 @@ def after_timeouts(proxy: model.Proxy, reading: Reading) -> None:
 
 def http_only(proxy: model.Proxy, reading: Reading) -> None:
     """What needs HTTP is useless without it."""
-    if proxy.mode == "http":
+    if proxy.mode == "http" or proxy.extra.get("switches mode"):
+        _switches_mode(proxy, reading)
         return
     for present, text in (
         (proxy.statistics is not None, "'stats' statement ignored for {} as it requires HTTP mode."),
@@ -158,6 +159,15 @@ def http_only(proxy: model.Proxy, reading: Reading) -> None:
     proxy.options.difference_update(HTTP_OPTIONS)
 
 
+def _switches_mode(proxy: model.Proxy, reading: Reading) -> None:
+    """Connections that become HTTP need a backend that speaks it."""
+    if proxy.mode == "tcp" and proxy.servers and proxy.default_backend is None and not proxy.switch_rules:
+        reading.report.warning(
+            f"Proxy '{proxy.name}' : 'switch-mode http' configured for a tcp proxy with no backend."
+            " Incoming connections upgraded to HTTP cannot be routed to TCP servers"
+        )
+
+
 def servers(proxy: model.Proxy, reading: Reading) -> None:
     """Words of servers that the mode forbids, and cookies that are made for them."""
     check_equal(proxy, reading)
@@ -176,6 +186,8 @@ def servers(proxy: model.Proxy, reading: Reading) -> None:
 
 def protocols(proxy: model.Proxy, reading: Reading) -> None:
     """`proto` must fit the mode, and be one that is spoken."""
+    if "switches to" in proxy.extra:
+        reading.fail(f"Proxy '{proxy.name}': MUX protocol '{proxy.extra['switches to']}' is not compatible with the selected mode.")
     for listener in proxy.binds:
         what = f"'bind {listener.text}'"
         _protocol(proxy, listener.proto, ("h1", "h2"), what, listener.place, reading)

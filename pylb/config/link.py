@@ -37,6 +37,8 @@ def complete(reading: Reading) -> None:
         if not proxy.disabled:
             link_proxy(proxy, reading)
     check_userlists(reading)
+    for ring in config.rings.values():
+        link_ring(ring, reading)
     for proxy in config.proxies:
         check_binds(proxy, reading)
     for proxy in config.proxies:
@@ -78,6 +80,18 @@ def link_proxy(proxy: model.Proxy, reading: Reading) -> None:
         check_server_tls(proxy, server, reading)
         link_tracking(proxy, server, reading)
     checks.protocols(proxy, reading)
+
+
+def link_ring(ring: model.Ring, reading: Reading) -> None:
+    """The sizes of a ring must fit, and its servers are checked like others."""
+    if ring.maxlen > ring.size:
+        reading.report.warning(f"ring '{ring.name}' event max length '{ring.maxlen}' exceeds size, forced to size '{ring.size}'.")
+        ring.maxlen = ring.size
+    if ring.proxy.servers and lacks_timeouts(ring.proxy):
+        reading.report.warning(TIMEOUTS.format(ring.proxy.label))
+    check_names(ring.proxy, reading)
+    for server in ring.proxy.servers:
+        check_server_tls(ring.proxy, server, reading)
 
 
 def inherit_rules(proxy: model.Proxy) -> None:

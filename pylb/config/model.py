@@ -58,7 +58,7 @@ class LogTarget:
     level: int = 7
     minimum_level: int = 0
     length: int = 1024
-    format: str = "local"  # local rfc3164 rfc5424 priority short timed iso raw
+    format: str | None = None  # None: as `log-send-hostname` wants it; local rfc3164 rfc5424 priority short timed iso raw
     sample: tuple[tuple[tuple[int, int], ...], int] | None = None
     place: Place | None = None
 
@@ -496,6 +496,25 @@ class Userlist:
 
 
 @dataclass(slots=True)
+class Ring:
+    """A `ring` section."""
+
+    name: str
+    place: Place
+    description: str = ""
+    format: str = "raw"
+    maxlen: int = 16384
+    size: int = 16384
+    proxy: Proxy = field(init=False)  # whose servers get the events
+
+    def __post_init__(self) -> None:
+        self.proxy = Proxy(self.name, "backend", self.place)
+
+
+BUILT_IN_SINKS = {"stdout": "standard output (fd#1)", "stderr": "standard output (fd#2)", "buf0": "in-memory ring buffer"}
+
+
+@dataclass(slots=True)
 class Config:
     """Everything the files say."""
 
@@ -505,6 +524,7 @@ class Config:
     defaults: list[Proxy] = field(default_factory=list)
     userlists: dict[str, Userlist] = field(default_factory=dict)
     http_errors: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    rings: dict[str, Ring] = field(default_factory=dict)
     sections: dict[str, list[Any]] = field(default_factory=dict)  # peers, resolvers, mailers, ring, cache, program, ...: by kind
     certificates: CertificateStore | None = None  # what `crt`, `ca-file` and `crl-file` words loaded; None: no such word
     patterns: Any = None  # the run-time store of maps and ACL files (sample.patterns.PatternStore)

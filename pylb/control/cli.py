@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from pylb.base.net import ListenOptions
@@ -81,10 +81,12 @@ class Connection(asyncio.Protocol):
         level = Level[settings.bind.level.upper()]
         self.cli = Cli(process, level, settings.bind.severity_output, process.config.global_.stats_timeout / 1000)
         self.cli.number = listener.number
+        self.cli.more = self.go_on_waiting
         self.limit = process.config.global_.bufsize
         self.transport: asyncio.Transport | None = None
         self.received = bytearray()
-        self.pieces: Iterator[str] | None = None  # the rest of the answer being sent
+        self.pieces: Iterator[str | None] | None = None  # the rest of the answer being sent
+        self.waiting = False  # for more of the answer to happen; whatever the client says ends it
         self.command = ""  # the one that waits for its payload
         self.payload: list[str] | None = None
         self.answered = self.peer_done = self.paused = self.scheduled = False
@@ -98,11 +100,17 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.touch()
+        if self.waiting:
+            self.stop_waiting("")
+            return
         self.received += data
         self.advance()
 
     def eof_received(self) -> bool:
         self.peer_done = True
+        if self.waiting:
+            self.stop_waiting(END)
+            return True
         self.advance()
         return True
 
@@ -114,7 +122,22 @@ class Connection(asyncio.Protocol):
         self.touch()
         self.advance()
 
+    def stop_waiting(self, last: str) -> None:
+        """The client has seen enough: its last words are not looked at, and the conversation is over."""
+        self.waiting = False
+        assert self.transport is not None
+        self.transport.write(last.encode())
+        self.transport.close()
+
+    def go_on_waiting(self) -> None:
+        """There is more to say."""
+        if self.waiting:
+            self.waiting = False
+            self.later()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(self.pieces, Generator):
+            self.pieces.close()  # readers of rings let go
         self.transport, self.pieces = None, None
         self.deadline.close()
         self.listener.closed(self)
@@ -133,7 +156,7 @@ class Connection(asyncio.Protocol):
     def advance(self) -> None:
         """Go on as far as possible: finish the answer under way, take the next command."""
         until = time.monotonic() + TURN
-        while self.transport is not None and not self.transport.is_closing() and not self.paused:
+        while self.transport is not None and not self.transport.is_closing() and not self.paused and not self.waiting:
             if self.pieces is None and not self.take():
                 self.rest()
                 return
@@ -205,7 +228,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         self.pieces = self.framed(pieces)
 
-    def framed(self, pieces: Iterable[str]) -> Iterator[str]:
+    def framed(self, pieces: Iterable[str | None]) -> Iterator[str | None]:
         """The answer, then what ends it."""
         yield from pieces
         yield PROMPT if self.cli.interactive else END
@@ -216,6 +239,10 @@ class Connection(asyncio.Protocol):
         gathered: list[str] = []
         size = 0
         for piece in self.pieces:
+            if piece is None:
+                self.waiting = True
+                self.deadline.at = NEVER
+                break
             gathered.append(piece)
             size += len(piece)
             if size >= PIECE or time.monotonic() > until:

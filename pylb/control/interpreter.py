@@ -6,7 +6,7 @@ the connection's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from pylb.base.errors import Alert
@@ -34,13 +34,14 @@ class Cli:
         self.timeout = timeout  # seconds of silence before the connection is closed
         self.payload: str | None = None  # of the command being run; None: it has none
         self.number = 1  # of the stats socket
+        self.more: Callable[[], None] = lambda: None  # called when a waiting answer can go on
 
     @property
     def now(self) -> float:
         """The process's time."""
         return self.process.clock.now()
 
-    def run(self, line: str, payload: str | None = None) -> Iterable[str]:
+    def run(self, line: str, payload: str | None = None) -> Iterable[str | None]:
         """Carry one command out."""
         self.payload = payload
         try:

@@ -59,7 +59,7 @@ class Words(list[str]):
         return self[index] if index < len(self) else ""
 
 
-Answer = str | Message | Iterable[str] | None
+Answer = str | Message | Iterable[str] | Iterable[str | None] | None
 Command = Callable[["Cli", Words], Answer]
 
 command: Registry[Command] = Registry("command")

@@ -180,10 +180,10 @@ def _number(stream: Any) -> int:
     return found if isinstance(found, int) else max(0, stream.process.counters.requests_total - 1)
 
 
-@variable("lc", hexadecimal=lambda stream: f"{getattr(stream.frontend, 'log_count', 0):04X}")
+@variable("lc", hexadecimal=lambda stream: f"{stream.frontend.log_count:04X}")
 def log_counter(stream: Any) -> str:
     """How many lines the frontend has logged."""
-    return str(getattr(stream.frontend, "log_count", 0))
+    return str(stream.frontend.log_count)
 
 
 @variable("ac")
@@ -255,7 +255,7 @@ def termination_state(stream: Any) -> str:
     return state
 
 
-@variable("tsc", http=True)
+@variable("tsc")
 def termination_with_cookies(stream: Any) -> str:
     """The same, followed by what became of the persistence cookie."""
     return f"{stream.termination}{getattr(stream, 'cookie_state', '--')}"
@@ -399,6 +399,8 @@ def _milliseconds(stream: Any) -> int:
 
 # -- HTTP
 
+BAD_REQUEST = "<BADREQ>"
+
 
 def request_line_of(stream: Any) -> bytes | None:
     """The request line as received; `<BADREQ>` when there was none."""
@@ -412,14 +414,14 @@ def request_line_of(stream: Any) -> bytes | None:
 def request_line(stream: Any) -> str:
     """Method, URI and version, cut to `tune.http.logurilen`."""
     line = request_line_of(stream)
-    return log_uri(line.decode("latin-1")) if line is not None else "<BADREQ>"
+    return log_uri(line.decode("latin-1")) if line is not None else BAD_REQUEST
 
 
 def _word(stream: Any, number: int) -> str:
     """A word of the request line; `<BADREQ>` when it is not there."""
     line = request_line_of(stream)
     words = line.decode("latin-1").split(" ") if line else []
-    return log_uri(words[number]) if number < len(words) and len(words) > 1 else "<BADREQ>"
+    return log_uri(words[number]) if number < len(words) and len(words) > 1 else BAD_REQUEST
 
 
 @variable("HM", text=True, http=True)
@@ -447,18 +449,19 @@ def http_uri_without_query(stream: Any) -> str:
 def http_path(stream: Any) -> str:
     """The URI's path alone, without scheme, host and query string."""
     path = _word(stream, 1).partition("?")[0]
-    if path.startswith("/"):
+    if path.startswith("/") or path == BAD_REQUEST:
         return path
     _, scheme, rest = path.partition("://")
-    slash = rest.find("/") if scheme else path.find("/")
-    return (rest if scheme else path)[slash:] if slash >= 0 else path
+    _, slash, rest = (rest if scheme else path).partition("/")
+    return slash + rest
 
 
-@variable("HQ", text=True, missing=True, http=True)
+@variable("HQ", text=True, http=True)
 def http_query(stream: Any) -> str:
     """The query string with its question mark."""
-    _, mark, query = _word(stream, 1).partition("?")
-    return mark + query
+    uri = _word(stream, 1)
+    _, mark, query = uri.partition("?")
+    return mark + query if uri != BAD_REQUEST else uri
 
 
 @variable("CC", text=True, missing=True, http=True)
@@ -475,38 +478,40 @@ def response_cookie(stream: Any) -> str | None:
     return cookie.decode("latin-1") if cookie else None
 
 
-def _captured(slots: int, values: list[bytes | None] | None) -> list[str]:
-    """Captured headers as text, a slot each."""
+def _captured(stream: Any, slots: int, values: list[bytes | None] | None) -> list[str]:
+    """Captured headers as text, a slot each; bytes that never became a stream have none."""
+    if stream.streamless:
+        return []
     texts = [log_header(value.decode("latin-1")) if value else "" for value in values or ()]
     return texts + [""] * (slots - len(texts))
 
 
-def _in_braces(slots: int, values: list[bytes | None] | None) -> str:
-    return "{" + "|".join(_captured(slots, values)) + "}" if slots else ""
+def _in_braces(stream: Any, slots: int, values: list[bytes | None] | None) -> str:
+    return "{" + "|".join(_captured(stream, slots, values)) + "}" if slots and not stream.streamless else ""
 
 
 @variable("hr", text=True, optional=True)
 def request_headers(stream: Any) -> str:
     """Captured request headers between braces; nothing when none is to be captured."""
-    return _in_braces(len(stream.frontend.request_captures), stream.captures_request)
+    return _in_braces(stream, len(stream.frontend.request_captures), stream.captures_request)
 
 
 @variable("hs", text=True, optional=True)
 def response_headers(stream: Any) -> str:
     """Captured response headers between braces."""
-    return _in_braces(len(stream.frontend.response_captures), stream.captures_response)
+    return _in_braces(stream, len(stream.frontend.response_captures), stream.captures_response)
 
 
 @variable("hrl", text=True, parts=True, optional=True)
 def request_header_list(stream: Any) -> list[str]:
     """Captured request headers, each a field of its own."""
-    return _captured(len(stream.frontend.request_captures), stream.captures_request)
+    return _captured(stream, len(stream.frontend.request_captures), stream.captures_request)
 
 
 @variable("hsl", text=True, parts=True, optional=True)
 def response_header_list(stream: Any) -> list[str]:
     """Captured response headers, each a field of its own."""
-    return _captured(len(stream.frontend.response_captures), stream.captures_response)
+    return _captured(stream, len(stream.frontend.response_captures), stream.captures_response)
 
 
 # -- TLS

@@ -11,6 +11,7 @@ from pylb.base.net import ListenError, ListenOptions, Net
 from pylb.config import model
 from pylb.config.tls import store_of
 from pylb.process.binding import listen_options
+from pylb.process.forwarding import Forwarding
 from pylb.proxy.listener import Listener
 from pylb.proxy.process import Process
 from pylb.proxy.proxy import Backend, Frontend
@@ -56,8 +57,11 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
             process.variables[variable] = value
     if config.patterns is not None:
         config.patterns.number_lists()
-    loggers = Loggers(process, config.global_.log_tag or tag)
+    forwarding = Forwarding(process)
+    loggers = Loggers(process, config.global_.log_tag or tag, forwarding.implicit_ring)
     connect_loggers(process, loggers)
+    process.starters.append(forwarding.start)
+    process.closers.append(forwarding.close)
     process.closers.append(loggers.close)
     return process
 

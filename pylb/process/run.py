@@ -15,12 +15,15 @@ from pylb.config import model
 from pylb.config.report import Report
 from pylb.process.binding import Opened, open_all, tell
 from pylb.process.daemon import HANDLED, CannotStart, PidFile, become, flush_output, leave_terminal
+from pylb.process.forwarding import knows_rings
 from pylb.process.limits import raise_limits
 from pylb.process.options import Options
 
 
 def run(options: Options, config: model.Config, report: Report) -> int:
     """Start and serve; returns the exit status, or ends by the signal that asked for it."""
+    if not knows_rings(config, report):
+        return 1
     report.context = ""
     tell_what_is_missing(options, report)
     daemon = (config.global_.daemon or options.daemon) and not options.foreground and not options.debug

@@ -62,6 +62,8 @@ def listen_for_commands(worker: Worker) -> None:
 def start(worker: Worker) -> None:
     """Begin what runs in the background."""
     connect_servers(worker.process)
+    for begin in worker.process.starters:
+        begin()
     worker.stops += start_tasks(worker.process)
 
 

@@ -43,11 +43,13 @@ class Process:
         self.tables = make_tables(config)  # stick tables by name; None: there are none
         self.started = clock.now()
         self.started_wall = clock.wall()
+        self.sinks: dict[str, Any] = {}  # of events, by name
         self.maxconn = config.global_.maxconn
         self.node = config.global_.node or ""
         self.description = config.global_.description or ""
         self.version = ""
         self.stopping = False
+        self.starters: list[Callable[[], None]] = []  # what begins when the process serves
         self.closers: list[Callable[[], None]] = []  # what was opened and wants to be closed in the end
         self.connections = 0  # client connections open now
         self.unstoppable_jobs = 0  # the connection to a master

@@ -77,7 +77,7 @@ class Face:
         self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
         waits = self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names
         self.has_request_rules = bool(self.http_request or waits)
-        self.has_slow_rules = bool(waits)  # more than `http-request`, which nearly always ends without waiting
+        self.has_slow_rules = bool(waits or not self.is_http)  # more than `http-request`, which nearly always ends without waiting
         self.adds_fields = bool(settings.forwardfor or settings.originalto or settings.unique_id_header)
         self.forwardfor = settings.forwardfor
         self.originalto = settings.originalto
@@ -127,6 +127,7 @@ class Frontend(Face):
             self.keepalive = Keepalive(extra.get("clitcpka-cnt"), extra.get("clitcpka-idle"), extra.get("clitcpka-intvl"))
         self.log_line: Callable[[Any], str] | None = None  # the compiled log format; None: nothing is logged
         self.notices_aborts = "abortonclose" in settings.options  # else clients are not listened to once their request is complete
+        self.log_count = 0
         self.announces = False  # no format: a line when a stream begins instead
         self.longest_line = process.config.global_.http_logurilen  # of a request, in logs
         self.keeps_request_line = False  # the log shows the request line as it came
@@ -192,7 +193,9 @@ class Backend(Face):
         self.persist_rules = tuple(settings.persist_rules)
         self.cookie = settings.cookie if self.is_http else None
         self.stick_rules = tuple(settings.stick_rules)
-        self.persists = bool(self.cookie is not None or self.server_rules or self.persist_rules or self.stick_rules)  # servers may be designated
+        name: str | None = None if self.is_http else settings.extra.get("persist rdp-cookie")
+        self.rdp_cookie = name and name.encode("latin-1", "replace")
+        self.persists = bool(self.cookie is not None or self.server_rules or self.persist_rules or self.stick_rules or name)  # servers may be designated
         self.persists_when_down = "persist" in settings.options
         self.dynamic_cookies = settings.cookie is not None and "dynamic" in settings.cookie.flags
         self.dynamic_cookie_key = settings.dynamic_cookie_key

@@ -16,10 +16,11 @@ from pylb.base.errors import Alert
 from pylb.sample.acl import AclExpression, compile_acl
 from pylb.sample.acl_keywords import PREDEFINED
 from pylb.sample.context import CompileContext
-from pylb.sample.types import Test
-from pylb.sample.validity import Checkpoint, checkpoints_of, first_conflict
+from pylb.sample.types import Phase, Test
+from pylb.sample.validity import Checkpoint, available, checkpoints_of, first_conflict
 
 BAD_NAME = re.compile(r"[^A-Za-z0-9._:-]")
+RESPONSES = Checkpoint.BACKEND_RESPONSE_CONTENT | Checkpoint.BACKEND_RESPONSE_HEADERS | Checkpoint.FRONTEND_RESPONSE_HEADERS
 Group = list[tuple["Acl", bool]]  # ACL, negated?
 
 
@@ -30,6 +31,7 @@ class Acl:
     name: str
     expressions: list[AclExpression] = field(default_factory=list)
     test: Test = lambda stream, final: False
+    on_responses: Acl | None = None  # what is left of it in rules on responses, which no longer see the request
 
     def __call__(self, stream: Any, final: bool) -> bool | None:
         return self.test(stream, final)
@@ -39,6 +41,21 @@ class Acl:
         self.expressions.append(expression)
         tests = [known.test for known in self.expressions]
         self.test = tests[0] if len(tests) == 1 else any_of(tests)
+        if self.on_responses is not None:
+            self.on_responses.add_visible(expression)
+
+    def add_visible(self, expression: AclExpression) -> None:
+        """One more alternative for responses, if it can be known there."""
+        if available(expression.expression.source, RESPONSES):
+            self.add(expression)
+
+    def of_response(self) -> Acl:
+        """The same ACL for rules on responses."""
+        if self.on_responses is None:
+            self.on_responses = Acl(self.name)
+            for expression in self.expressions:
+                self.on_responses.add_visible(expression)
+        return self.on_responses
 
 
 def define_acl(words: Sequence[str], acls: MutableMapping[str, Any], context: CompileContext) -> None:
@@ -67,6 +84,8 @@ def compile_condition(words: Sequence[str], acls: MutableMapping[str, Any], cont
     warning = conflict(groups, context)
     if warning:
         context.warn(warning)
+    if context.phase == Phase.RESPONSE:
+        groups = [[(acl.of_response(), negate) for acl, negate in group] for group in groups]
     test = any_of([all_of(group) for group in groups]) if groups else _always
     return negated(test) if words[0] == "unless" else test
 

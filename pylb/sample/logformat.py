@@ -353,10 +353,12 @@ def _finisher(options: Options) -> Callable[[str | None], str]:
 def _alias_piece(function: Callable[..., Any], facts: dict[str, Any], options: Options) -> Text:
     """An alias with its flags. Facts: `hexadecimal`, a second function for +X; `text`, quoting and escaping apply; `parts`, a list."""
     other = facts.get("hexadecimal")
-    call: Callable[..., Any] = other if options.hexadecimal and other is not None else function
+    call: Callable[..., Any] = function
+    if options.hexadecimal and other is not None:
+        return other  # type: ignore[no-any-return]
     if not facts.get("text"):
         return call
-    finish = _finisher(options)
+    finish = _finisher(options if facts.get("missing") or facts.get("parts") else replace(options, mandatory=False))
     if facts.get("parts"):
         return lambda stream: " ".join([finish(part) for part in call(stream)])
     if facts.get("optional"):

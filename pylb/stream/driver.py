@@ -63,6 +63,7 @@ class Stream:
     forced = ignored = False  # `force-persist`, `ignore-persist`
     place: Any = None
     priority_class = priority_offset = 0
+    streamless = False  # it only stands for bytes that never became a stream, in the log
     server_gone = False
     step_expire = NEVER
     stick_stores: list[Any] | None = None  # keys that shall lead to the server that answers
@@ -246,6 +247,7 @@ class Stream:
             frontend.send_log(level, line(self))
         else:
             frontend.send_log(level, line(self), frontend.structured_data(self))
+        frontend.log_count += 1
 
     def release(self) -> None:
         """Give back whatever is held of the server and the queue."""

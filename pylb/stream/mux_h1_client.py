@@ -145,7 +145,7 @@ class ClientH1(H1):
             rest, later = data[used:first], data[first:]
             if rest and not self.well_begun(data[:first], used):
                 return
-        stream = self.stream = HttpStream(self.session, self, request, self.idle_from, self.request_began)
+        stream = self.stream = self.make_stream(request)
         stream.bytes_in = request_size(request)
         stream.corked = True
         if request.framing is NO_BODY:
@@ -160,6 +160,10 @@ class ClientH1(H1):
         if later:
             self.go_on(stream, later)
         stream.uncork()
+
+    def make_stream(self, request: Request) -> HttpStream:
+        """The stream of a request."""
+        return HttpStream(self.session, self, request, self.idle_from, self.request_began)
 
     def go_on(self, stream: HttpStream, data: bytes) -> None:
         """What came after the part that was judged with the head."""

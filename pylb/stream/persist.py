@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pylb.stream import scruples, sticking
+from pylb.wire import rdp
 from pylb.wire.cookie_edit import edit_cookies, edit_set_cookies
 
 if TYPE_CHECKING:
@@ -103,6 +104,22 @@ def read_request(stream: HttpStream) -> None:
     if backend.cookie is not None:
         read_cookie(stream, backend, backend.cookie)
     stick(stream)
+
+
+def read_rdp_cookie(stream: Any) -> None:
+    """`persist rdp-cookie`: the server whose address the client's cookie holds."""
+    backend = stream.backend
+    if backend.rdp_cookie is None or stream.wanted is not None:
+        return
+    try:
+        value = rdp.rdp_cookie(b"".join(stream.inbox_request), backend.rdp_cookie)
+    except rdp.Incomplete:
+        return
+    place = rdp.server_of(value) if value is not None else None
+    for server in backend.servers if place is not None else ():
+        if (server.address.host, server.address.port) == place and is_open(stream, backend, server):
+            bind(stream, server)
+            return
 
 
 def stick(stream: Any) -> None:

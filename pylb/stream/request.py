@@ -27,7 +27,7 @@ LENGTH, TUNNEL = Framing.LENGTH, Framing.TUNNEL
 async def frontend_rules(stream: HttpStream) -> None:
     """Everything the frontend has to say about the request."""
     frontend = stream.frontend
-    if frontend.tcp_request_content:
+    if frontend.tcp_request_content and not stream.passed:
         await tcp_content_rules(stream, frontend)
     stream.count_request()
     look(stream)
@@ -155,6 +155,8 @@ def set_backend(stream: Any, backend: Backend) -> None:
     counters.scur += 1
     if counters.scur > counters.smax:
         counters.smax = counters.scur
+    if not backend.is_http and stream.request is not None:  # HTTP has no way to servers that do not speak it
+        raise Answer(None, who="I", when="R", status=500)
 
 
 async def backend_rules(stream: HttpStream, backend: Backend) -> None:

@@ -238,7 +238,7 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
     if answer.tarpit:
         await hold(stream)
         stream.time_queue = stream.ms_since(stream.idle_from)
-    elif stream.time_request < 0:
+    elif stream.time_request < 0 and answer.who != "I":
         stream.time_request = stream.ms_since(stream.idle_from)
     if answer.when == "H":
         stream.time_data = -1

@@ -56,6 +56,7 @@ class HttpStream(Stream):
     client_aborted = client_half_closed = invalid_body = invalid_request = False
     forsaken = server_reset = False  # the server died under a request that can be repeated: it is as if it had never been
     hints = NO_HEADERS  # fields of the 103 being made (`early-hint`)
+    passed = False  # `tcp-request content` rules of the frontend ran for the raw stream it was before (`upgrade`)
     kept: bytes | None = None  # the body of a request that may be sent again (`retry-on`)
     request_trailers: Headers | None = None
     request_variables: dict[str, Any] | None = None
@@ -471,6 +472,7 @@ class HttpStream(Stream):
     def log_refused(cls, session: Session, idle_from: float, began: float, who: str, when: str, status: int) -> None:
         """The line of bytes that never became a request: `<BADREQ>`, with the letters of its end."""
         stream = cls(session, None, Request(b"", b"<BADREQ>", 11), idle_from, began)
+        stream.streamless = True
         stream.request_line = b"<BADREQ>"
         stream.status, stream.termination = status, who + when
         stream.time_close = stream.ms_since(idle_from)

@@ -6,7 +6,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
-from pylb.stream import connect, persist, rules, sticking, tracking
+from pylb.stream import connect, persist, rules, sticking, tracking, upgrade
 from pylb.stream import request as request_steps
 from pylb.stream.driver import Stream
 from pylb.stream.verdict import Answer, Stop, Verdict
@@ -21,13 +21,15 @@ BUFFER = 16384 - 1024  # what may arrive before there is a server to take it
 class TcpStream(Stream):
     """One relay. `request_complete`: the client sent FIN; `response_complete`: the server did."""
 
-    __slots__ = ("holding",)
+    __slots__ = ("holding", "late", "upgraded")
 
     front: ClientTcp
 
     def __init__(self, session: Session, front: ClientTcp) -> None:
         super().__init__(session, front, None, session.accepted + session.handshake_ms / 1000, session.accepted + session.handshake_ms / 1000)
         self.keep_server = False
+        self.late: Stop | None = None  # the client was too slow for `tcp-request content`
+        self.upgraded = False  # it goes on as HTTP
         self.holding = False  # the server's bytes wait for `tcp-response content`
 
     def __repr__(self) -> str:
@@ -37,14 +39,20 @@ class TcpStream(Stream):
         """Rules, backend, rules, server, then bytes both ways until both sides have ended."""
         try:
             self.client_expire = self.process.clock.now() + self.frontend.timeout_client
-            if self.frontend.tcp_request_content:
-                await self.content_rules(self.frontend)
-            request_steps.switch(self)  # type: ignore[arg-type]
+            verdict = await self.content_rules(self.frontend) if self.frontend.tcp_request_content else None
+            if verdict is not Verdict.UPGRADE:
+                request_steps.switch(self)  # type: ignore[arg-type]
+            if verdict is Verdict.UPGRADE or self.backend.is_http:  # type: ignore[union-attr]
+                self.upgrade()
+                return
+            self.in_time()
             assert self.backend is not None
             if self.backend.tcp_request_content and self.backend is not self.frontend.own_backend:
                 await self.content_rules(self.backend)
+                self.in_time()
             if self.backend.persists:
                 persist.designate(self)
+                persist.read_rdp_cookie(self)
                 persist.stick(self)
             await connect.assign(self)
             await connect.establish(self)  # type: ignore[arg-type]
@@ -63,14 +71,40 @@ class TcpStream(Stream):
             self.process.message(3, "pylb bug:\n" + traceback.format_exc())
             self.end_early(Stop("I", self.when))
         finally:
-            self.finish()
+            if self.upgraded:
+                self.coroutine = None
+                upgrade.upgrade(self)
+            else:
+                self.finish()
 
-    async def content_rules(self, face: Any) -> None:
+    def in_time(self) -> None:
+        """A client that was too slow for the rules ends here, where it counts."""
+        if self.late is not None:
+            self.frontend.count_refused(self.session.listener, "ereq")
+            if self.backend is not None:
+                self.backend.counters.cli_abrt += 1
+            raise self.late
+
+    def upgrade(self) -> None:
+        """Go on as HTTP; too late for that, nothing more is said, not even in the log."""
+        if self.late is not None:
+            self.dont_log, self.bytes_in = True, 0
+        self.in_time()
+        self.upgraded = True
+
+    async def content_rules(self, face: Any) -> Verdict | None:
         """`tcp-request content`, within `inspect-delay`."""
-        verdict = await rules.run_content_rules(self, face.tcp_request_content, face.inspect_delay, self.request_progress)
+        try:
+            verdict = await rules.run_content_rules(self, face.tcp_request_content, face.inspect_delay, self.request_progress)
+        except Stop as stop:
+            if stop.who != "c":
+                raise
+            self.failure, self.late = None, stop  # what is there must do, and then it ends
+            _, verdict = await rules.one_pass(self, face.tcp_request_content, True)
         if verdict is Verdict.REJECT:
             self.frontend.count_refused(self.session.listener, "dreq")
             raise Stop("P", "R", 0)
+        return verdict
 
     async def response_rules(self, backend: Any) -> None:
         """`tcp-response content`: with a delay the client's bytes go on meanwhile, and the server's wait."""
@@ -251,6 +285,18 @@ class TcpStream(Stream):
                 self.count("eresp")
         if stop.who in ("c", "s", "P") and self.back is not None:
             self.back.close()  # with FIN: who waits too long is not reset
+
+    def refused_by_mux(self) -> None:
+        """After an upgrade no request came of the bytes; the HTTP mux has said so and will close."""
+        self.termination = "PR"
+        self.front.gone = True
+        self.frontend.counters.ereq += 1
+        if self.backend is not None:
+            self.backend.counters.cli_abrt += 1
+            connect.release(self)
+            self.backend = None
+        self.bytes_in = 0
+        self.finish()
 
     def finish(self) -> None:
         self.time_close = self.ms_since(self.idle_from)

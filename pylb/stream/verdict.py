@@ -16,6 +16,7 @@ class Verdict(Enum):
     WAIT = "wait"  # not enough data yet: call the same rule again when there is more
     REJECT = "reject"  # tcp rule sets: end the connection
     CLOSE = "close"  # tcp-response content close: close the server side
+    UPGRADE = "upgrade"  # tcp-request content switch-mode: the bytes are HTTP from here on
 
 
 class Stop(Exception):

@@ -6,7 +6,6 @@ or gone loses the message, which `show info` counts.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from pylb.base.address import Address
 from pylb.base.clock import rfc3164_date, rfc5424_date
 from pylb.base.net import Datagrams
 from pylb.config.model import LogTarget
+from pylb.tasks.sinks import Ring
 
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
@@ -22,6 +22,7 @@ FACILITIES = (
     "kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7"
 ).split()
 
+NOTICE = 5
 SUBSECOND = frozenset(("rfc5424", "timed", "iso"))  # formats whose header shows parts of a second
 
 Send = Callable[..., None]  # level, text, structured data
@@ -36,13 +37,13 @@ class Target:
         "_until", "_wall", "facility",
     )  # fmt: skip
 
-    def __init__(self, process: Process, settings: LogTarget, door: Datagrams, header: Header) -> None:
+    def __init__(self, process: Process, settings: LogTarget, send: Callable[[bytes], bool], header: Header, form: str) -> None:
         self._clock, self._counters, self._now = process.clock, process.counters, process.clock.now
-        self._send, self._header = door.send, header
+        self._send, self._header = send, header
         self.facility = FACILITIES.index(settings.facility)
         self._most, self._least, self._sample = settings.level, settings.minimum_level, settings.sample
-        self._subsecond = settings.format in SUBSECOND
-        self._structured = settings.format == "rfc5424"
+        self._subsecond = form in SUBSECOND
+        self._structured = form == "rfc5424"
         self._seen = 0
         self._limit = settings.length - 1
         self._wall, self._until = 0.0, float("-inf")  # the time of the headers, and how long it is right
@@ -62,8 +63,12 @@ class Target:
             head = self._heads[level] = self._header(self.facility, level, self._wall)
         if data and self._structured:
             head = f"{head[:-2]}{data} "
-        if not self._send((head + text)[: self._limit].encode("latin-1", "replace") + b"\n"):
+        if not self._send(self._finished(head, text)):
             self._counters.dropped_logs += 1
+
+    def _finished(self, head: str, text: str) -> bytes:
+        """The message as it leaves."""
+        return (head + text)[: self._limit].encode("latin-1", "replace") + b"\n"
 
     def _renew(self, now: float) -> None:
         """Headers show the second, some of them parts of it."""
@@ -79,16 +84,38 @@ class Target:
         return any(low <= position <= high for low, high in ranges)
 
 
+class RingTarget(Target):
+    """A `log` line whose events a ring keeps. The ring says what stands before the text and how long all may be."""
+
+    __slots__ = ("_ring",)
+
+    def __init__(self, process: Process, settings: LogTarget, ring: Ring, header: Header) -> None:
+        super().__init__(process, settings, self.keep, header, ring.format)
+        self._ring = ring
+        self._limit = settings.length
+
+    def _finished(self, head: str, text: str) -> bytes:
+        return (head + text[: self._limit]).encode("latin-1", "replace")
+
+    def keep(self, event: bytes) -> bool:
+        """Give an event to the ring, which counts for itself what it loses."""
+        notice = self._header(self.facility, NOTICE, self._wall) if self._ring.dropped else ""
+        self._ring.write(event, notice.encode("latin-1", "replace"))
+        return True
+
+
 class Loggers:
     """Opens targets, each destination once."""
 
-    def __init__(self, process: Process, tag: str) -> None:
+    def __init__(self, process: Process, tag: str, open_ring: Callable[[LogTarget, str], Ring]) -> None:
         self._process, self._tag = process, tag
+        self.open_ring = open_ring  # for `log tcp@...`
+        self._implicit: dict[int, Ring] = {}
         self._doors: dict[Address, Datagrams] = {}
 
     def logger(self, settings: list[LogTarget], tag: str | None = None) -> Send | None:
         """A function that sends a message to the targets of these `log` lines; None when there are none."""
-        targets = [Target(self._process, one, self._door(one.address), self._header(one, tag or self._tag)) for one in settings]
+        targets = [self._target(one, tag or self._tag) for one in settings]
         if len(targets) < 2:
             return targets[0] if targets else None
 
@@ -97,6 +124,26 @@ class Loggers:
                 target(level, text, data)
 
         return send
+
+    def _target(self, settings: LogTarget, tag: str) -> Target:
+        ring = self._ring(settings)
+        if ring is None:
+            form = self._form(settings)
+            return Target(self._process, settings, self._door(settings.address).send, self._header(form, tag), form)
+        return RingTarget(self._process, settings, ring, self._header(ring.format, tag))
+
+    def _ring(self, settings: LogTarget) -> Ring | None:
+        """The ring that takes the messages of a target: the one it names, or one of its own with a server behind it."""
+        address = settings.address
+        if address.kind == "ring":
+            ring: Ring = self._process.sinks[address.host]
+            return ring
+        if address.datagram or address.kind in ("stdout", "stderr", "fd"):
+            return None
+        ring = self._implicit.get(id(settings))  # type: ignore[assignment]
+        if ring is None:
+            ring = self._implicit[id(settings)] = self.open_ring(settings, self._form(settings))
+        return ring
 
     def close(self) -> None:
         """Close every door."""
@@ -111,21 +158,24 @@ class Loggers:
             door = self._doors[address] = net.datagrams(address.endpoint()) if number is None else net.file(number)
         return door
 
-    def _header(self, settings: LogTarget, tag: str) -> Header:
-        host = self._process.config.global_.log_send_hostname
-        return header(settings.format, host or socket.gethostname(), host is not None, tag, self._process.pid)
+    def _header(self, form: str, tag: str) -> Header:
+        return header(form, self._process.config.global_.log_send_hostname, tag, self._process.pid)
+
+    def _form(self, settings: LogTarget) -> str:
+        """The format of a target; who wants the host's name gets a format that has it."""
+        return settings.format or ("local" if self._process.config.global_.log_send_hostname is None else "rfc3164")
 
 
-def header(form: str, hostname: str, named: bool, tag: str, pid: int) -> Header:
+def header(form: str, host: str | None, tag: str, pid: int) -> Header:
     """What stands before the text in each `format`."""
+    hosts = {"rfc3164": f"{host or 'localhost'} "}
 
     def syslog(facility: int, level: int, wall: float) -> str:
-        return f"<{facility * 8 + level}>{rfc3164_date(wall)} {host}{tag}[{pid}]: "
+        return f"<{facility * 8 + level}>{rfc3164_date(wall)} {hosts.get(form, '')}{tag}[{pid}]: "
 
     def modern(facility: int, level: int, wall: float) -> str:
-        return f"<{facility * 8 + level}>1 {rfc5424_date(wall)} {hostname} {tag} {pid} - - "
+        return f"<{facility * 8 + level}>1 {rfc5424_date(wall)} {host or '-'} {tag} {pid} - - "
 
-    host = hostname + " " if named or form == "rfc3164" else ""
     return {
         "local": syslog,
         "rfc3164": syslog,

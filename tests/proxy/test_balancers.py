@@ -113,9 +113,10 @@ def test_posted_parameters() -> None:
     ("cookie", "found"), [(b"mstshash=abc", b"abc"), (b"MSTSHASH=user;x", b"user;x"), (b"mstshash=", None), (b"msts=abc", None), (b"a=1; mstshash=b", None)]
 )
 def test_rdp_cookie(cookie: bytes, found: bytes | None) -> None:
-    header = b"\x03\x00\x00\x2a\x25\xe0\x00\x00\x00\x00\x00"
+    line = b"Cookie: " + cookie + b"\r\n\x01\x00\x08\x00"
+    header = b"\x03\x00" + (11 + len(line)).to_bytes(2, "big") + bytes((6 + len(line), 0xE0, 0, 0, 0, 0, 0))
     opened = stream()
-    opened.inbox_request = [header, b"Cookie: " + cookie + b"\r\n\x01\x00\x08\x00"]
+    opened.inbox_request = [header, line]
     assert rdp_cookie_key({})(opened) == found
     opened.inbox_request = [header]
     assert rdp_cookie_key({})(opened) is None

@@ -89,7 +89,7 @@ def stream(data: bytes = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", source: Any = ("1
     return SimpleNamespace(
         session=session, process=process, frontend=frontend, backend=None, server=None, back=None, request=request, response=None,
         headers=request.headers, variables=None, request_variables=None, response_variables=None, inbox_request=[data[size:]], inbox_response=[],
-        request_complete=True, response_complete=False, unsure=False, unique_id=None, captures_request=None, captures_response=None,
+        request_complete=True, response_complete=False, unsure=False, unique_id=None, streamless=False, captures_request=None, captures_response=None,
         request_line=None, idle_from=100.0, request_began=100.001, time_request=3, time_queue=3, time_connect=4, time_data=10, time_close=12,
         status=200, bytes_in=10, bytes_out=120, termination="--", cookie_state="--", retried=0, redispatched=False, queue_ahead=(0, 0), applet_name=None,
         cookie_captured_request=None, cookie_captured_response=None,

@@ -25,7 +25,7 @@ def stream(**facts: Any) -> Any:
         "process": Some(connections=5, clock=Clock(lambda: 100.0, lambda: 1_795_451_844.25)),
         "time_request": -1, "time_queue": -1, "time_connect": -1, "time_data": -1, "time_close": 12, "status": -1, "bytes_out": 0,
         "termination": "--", "cookie_state": "--", "retried": 0, "redispatched": False, "queue_ahead": (1, 2),
-        "idle_from": 99.0, "request_began": 99.5, "request_line": b"GET / HTTP/1.1", "captures_request": None, "captures_response": None,
+        "idle_from": 99.0, "request_began": 99.5, "request_line": b"GET / HTTP/1.1", "streamless": False, "captures_request": None, "captures_response": None,
         "cookie_captured_request": None, "cookie_captured_response": None,
     }  # fmt: skip
     return Some(**{**known, **facts})

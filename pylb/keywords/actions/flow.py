@@ -14,6 +14,8 @@ from pylb.stream import local
 from pylb.stream.registry import action, service
 from pylb.stream.verdict import Answer, Stop, Verdict
 
+MUXES = ("h1", "h2", "fcgi", "none")  # protocols of connections
+
 
 @action("allow", rulesets=HTTP)
 def allow(args: Args) -> Run:
@@ -173,8 +175,20 @@ async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bo
 
 @action("switch-mode", rulesets=("tcp-request content",), usage="http [ proto <name> ]")
 def switch_mode(args: Args) -> Run:
-    """Go on in HTTP mode with a connection of a TCP frontend."""
+    """Go on in HTTP mode with a connection of a TCP frontend; HTTP streams are there already."""
+    if args.lacks("frontend"):
+        raise Alert(f"'tcp-request switch-mode' not allowed because {args.proxy.label} has no frontend capability")  # type: ignore[union-attr]
     mode = args.word("'tcp-request switch-mode' expects a mode as argument.")
     if mode != "http":
         raise Alert(f"'tcp-request switch-mode' expects a valid mode (got '{mode}').")
-    raise NotImplementedYet("tcp-request content switch-mode")
+    protocol = args.word("'tcp-request switch-mode': 'proto' expects a protocol as argument.") if args.maybe("proto") else "h1"
+    if protocol not in MUXES:
+        raise Alert(f"'tcp-request switch-mode': 'proto' expects a valid MUX protocol, if specified (got '{protocol}')")
+    assert args.proxy is not None
+    if protocol in ("h1", "h2"):
+        args.proxy.extra["switches mode"] = True
+    else:
+        args.proxy.extra["switches to"] = protocol
+    if protocol == "h2":
+        raise NotImplementedYet("tcp-request content switch-mode http proto h2")
+    return lambda stream: Verdict.UPGRADE

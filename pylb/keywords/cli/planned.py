@@ -51,7 +51,6 @@ PLANNED: Final[tuple[tuple[str, str, str, Level, str | None], ...]] = (
     ("set ssl ocsp-response", "set ssl ocsp-response <resp|payload>", "update a certificate's OCSP Response from a base64-encode DER", Level.ADMIN, None),
     ("set ssl tls-key", "set ssl tls-key [id|file] <key>", "set the next TLS key for the <id> or <file> listener to <key>", Level.ADMIN, None),
     ("show cache", "show cache", "show cache status", Level.ADMIN, None),
-    ("show events", "show events [<sink>] [-w] [-n]", "show event sink state", Level.USER, None),
     ("show fd", "show fd [num]", "dump list of file descriptors in use or a specific one", Level.OPERATOR, None),
     ("show libs", "show libs", "show loaded object files and libraries", Level.OPERATOR, None),
     ("show peers", "show peers [dict|-] [section]", "dump some information about all the peers or this peers section", Level.USER, None),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from pylb.base import units
-from pylb.base.errors import Alert, NotImplementedYet
+from pylb.base.errors import Alert
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.registry import PROXY, keyword
@@ -14,7 +14,7 @@ from pylb.config.registry import PROXY, keyword
 WORDS = "'rewrite', 'insert', 'prefix', 'indirect', 'nocache', 'postonly', 'domain', 'maxidle', 'dynamic', 'maxlife' and 'attr'"
 FLAGS = ("rewrite", "insert", "prefix", "indirect", "nocache", "postonly", "preserve", "httponly", "secure", "dynamic")
 MOST = 2_147_483_647
-RDP_COOKIE = re.compile(r"rdp-cookie\([^)]+\)")
+RDP_COOKIE = re.compile(r"rdp-cookie\(([^)]+)\)")
 USAGE = (
     "<name> [rewrite|insert|prefix] [indirect] [nocache] [postonly] [preserve] [httponly] [secure] [domain <domain>]*"
     " [maxidle <idle>] [maxlife <life>] [dynamic] [attr <value>]*"
@@ -108,6 +108,7 @@ def persist(proxy: model.Proxy, args: Args) -> None:
     method = args.word("missing persist method.")
     if not method.startswith("rdp-cookie"):
         raise Alert("unknown persist method.")
-    if method != "rdp-cookie" and not RDP_COOKIE.match(method):
+    named = RDP_COOKIE.match(method)
+    if method != "rdp-cookie" and not named:
         raise Alert("persist rdp-cookie(name)' requires an rdp cookie name.")
-    raise NotImplementedYet("persist rdp-cookie")
+    proxy.extra["persist rdp-cookie"] = named[1] if named else "msts"

@@ -30,6 +30,7 @@ def log(proxy: model.Proxy, args: Args) -> None:
         proxy.log, proxy.log_global = [], False
     elif args.at(1) == "global" and not args.at(2):
         proxy.log_global = True
+        proxy.extra["log global place"] = args.place
         proxy.extra.setdefault("log order", []).append(None)
     else:
         proxy.log.append(log_target(args, "or global "))

@@ -85,7 +85,7 @@ def _read(proxy: model.Proxy, args: Args, name: str, text: str, at: int) -> mode
     """The server of a line: the defaults, the address, then the words."""
     who = f"'server {proxy.name}/{name}' : "
     try:
-        where = address.parse_address(text, address.SERVER, args.env)
+        where = address.parse_address(text, address.RING_SERVER if args.section == "ring" else address.SERVER, args.env)
     except Alert as error:
         raise BareAlert(f"[{args.place}] : {who}{error}" + ("" if "range not permitted" in str(error) else "\n"))
     if where.kind == "name" and not HOST_NAME.fullmatch(where.host):

@@ -11,6 +11,7 @@ from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Phase, Type
 from pylb.sample.validity import Source
+from pylb.wire import rdp
 from pylb.wire.hello import ClientHello, hello_type, read_client_hello
 
 REQUEST, RESPONSE = Source.REQUEST_BUFFER, Source.RESPONSE_BUFFER
@@ -190,30 +191,17 @@ def hello_ticket(stream: Any) -> int | None:
 # -- RDP
 
 
-def rdp_cookies(stream: Any) -> list[tuple[bytes, bytes]]:
-    """The ``Cookie: name=value`` line of an RDP connection request (MS-RDPBCGR 2.2.1.1)."""
-    data = received(stream)
-    if len(data) < 11 or data[0] != 3:
-        stream.unsure = len(data) < 11 and not ended(stream, received)
-        return []
-    total = int.from_bytes(data[2:4], "big")
-    if len(data) < total:
-        stream.unsure = not ended(stream, received)
-        return []
-    line = data[11:total].partition(b"\r\n")[0]
-    prefix, colon, rest = line.partition(b":")
-    name, equal, value = rest.strip().partition(b"=")
-    return [(name, value)] if colon and equal and prefix.lower() == b"cookie" else []
-
-
 @fetch("rdp_cookie", type=Type.STR, source=REQUEST, args="[string]", volatile=True)
 @fetch("req.rdp_cookie", type=Type.STR, source=REQUEST, args="[string]", volatile=True)
 def rdp_cookie(stream: Any, name: str | None = None) -> bytes | None:
     """The RDP cookie of that name, or any."""
-    for key, value in rdp_cookies(stream) if is_raw(stream) else ():
-        if not name or key.lower() == name.lower().encode():
-            return value
-    return None
+    if not is_raw(stream):
+        return None
+    try:
+        return rdp.rdp_cookie(received(stream), (name or "").encode("latin-1"))
+    except rdp.Incomplete:
+        stream.unsure = not ended(stream, received)
+        return None
 
 
 @fetch("rdp_cookie_cnt", type=Type.SINT, source=REQUEST, args="[string]", volatile=True)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+from pylb.wire import rdp
+
 Key = bytes | int | None
 KeyFunction = Callable[[Any], Key]
 
@@ -131,19 +133,15 @@ def header_key(arguments: dict[str, Any]) -> KeyFunction:
     return key
 
 
-RDP_COOKIE_AT = 11  # behind the TPKT and X.224 headers of a connection request
-
-
 def rdp_cookie_key(arguments: dict[str, Any]) -> KeyFunction:
     """The RDP cookie ("mstshash" unless named) that opens a remote desktop connection."""
-    start = b"cookie: " + as_bytes(arguments.get("name") or "mstshash").lower() + b"="
+    name = as_bytes(arguments.get("name") or "mstshash")
 
     def key(stream: Any) -> Key:
-        data = received(stream)[RDP_COOKIE_AT:]
-        end = data.find(b"\r\n")
-        if end < 0 or data[: len(start)].lower() != start:
+        try:
+            return rdp.rdp_cookie(received(stream), name) or None
+        except rdp.Incomplete:
             return None
-        return data[len(start) : end] or None
 
     return key
 
