@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pylb.base.address import Address
-from pylb.sample.types import Expr, Test, Text
+from pylb.sample.types import Expr, Holds, Test, Text
 from pylb.wire.tls_options import EXTRA_FILES, TlsBind, TlsServer
 
 if TYPE_CHECKING:
@@ -281,6 +281,7 @@ class Rule:
     place: Place
     needs_content: bool = False  # its condition or expression reads the request's bytes (tcp-request content)
     text: str = ""  # the rule as written, for logs (`%[last_rule...]`) and the explainer
+    holds: Holds | None = None  # `test` where messages are complete
 
 
 @dataclass(slots=True)

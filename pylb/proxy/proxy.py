@@ -15,6 +15,7 @@ from pylb.config import model
 from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters, Times, fold_times
 from pylb.proxy.errors import ErrorCapture
 from pylb.proxy.queue import Queue
+from pylb.sample.condition import definite
 from pylb.wire.h1 import Limits
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def seconds(milliseconds: int | None, otherwise: float = NEVER) -> float:
     return milliseconds / 1000.0 if milliseconds else otherwise
 
 
+def ready(rules: list[model.Rule]) -> tuple[model.Rule, ...]:
+    """A rule set of complete messages: all ACLs have been read, so conditions have their final form."""
+    for rule in rules:
+        rule.holds = None if rule.test is None else definite(rule.test)
+    return tuple(rules)
+
+
 class Face:
     """What frontends and backends share."""
 
@@ -56,10 +64,10 @@ class Face:
         self.lingers = "nolinger" not in settings.options
         self.timeout_tarpit = seconds(timeouts.tarpit, seconds(timeouts.connect))
         self.timeout_http_request = seconds(timeouts.http_request)
-        self.http_request = tuple(settings.http_request)
-        self.http_response = tuple(settings.http_response)
-        self.http_after_response = tuple(settings.http_after_response)
-        self.redirects = tuple(settings.redirects)
+        self.http_request = ready(settings.http_request)
+        self.http_response = ready(settings.http_response)
+        self.http_after_response = ready(settings.http_after_response)
+        self.redirects = ready(settings.redirects)
         self.cookie_capture = None
         if settings.is_frontend and settings.cookie_capture is not None:
             prefix, exact, length = settings.cookie_capture

@@ -17,9 +17,9 @@ from pylb.sample.casts import cast_between, possible
 from pylb.sample.context import CompileContext
 from pylb.sample.expression import FETCH_NAME, Expression, read_expression
 from pylb.sample.indexes import Index
-from pylb.sample.registry import fetch, matcher
+from pylb.sample.registry import Each, fetch, matcher
 from pylb.sample.store import PatternList
-from pylb.sample.types import Test, Type
+from pylb.sample.types import Expr, Holds, Test, Type
 
 DEFAULT_METHODS = {Type.BOOL: "bool", Type.SINT: "int", Type.IPV4: "ip", Type.IPV6: "ip", Type.ADDR: "ip", Type.STR: "str"}
 OPERATORS = ("eq", "ge", "gt", "le", "lt")
@@ -34,9 +34,10 @@ NO_PATTERN = (
 
 @dataclass(slots=True)
 class AclExpression:
-    """One compiled ACL expression; `sure` says that its test never answers "not yet"."""
+    """One compiled ACL expression; `sure` says that its test never answers "not yet". `holds` is the test of a message that is complete."""
 
     test: Test
+    holds: Holds
     keyword: str  # as written, for messages
     expression: Expression
     sure: bool
@@ -76,7 +77,7 @@ def compile_acl(words: Sequence[str], context: CompileContext, name: str = "") -
     indexes = [known.index(chosen, ignore) for known, ignore in flags.lists]
     inline = _inline_list(patterns, chosen, flags, name, context)
     indexes.append(inline.index(chosen, flags.ignore_case))
-    return _finish(keyword, expression, wanted, _match_any(indexes))
+    return _finish(keyword, expression, wanted, _match_any(indexes), indexes[0] if len(indexes) == 1 else None)
 
 
 def _criterion(words: Sequence[str], context: CompileContext) -> tuple[str, Expression, str | None, int]:
@@ -223,18 +224,20 @@ def _match_any(indexes: list[Index]) -> Callable[[Any], bool]:
     return any_of
 
 
-def _finish(keyword: str, expression: Expression, wanted: Type, match: Callable[[Any], bool]) -> AclExpression:
-    """The test of an expression: True at the first value that matches."""
+def _finish(keyword: str, expression: Expression, wanted: Type, match: Callable[[Any], bool], index: Index | None = None) -> AclExpression:
+    """The test of an expression: True at the first value that matches. `index`: the only one that is asked."""
     cast = cast_between(expression.type, wanted)
+    holds = _holds_for_any(expression.each, cast, match) if expression.each is not None else _holds(expression.call, cast, match, index)
+    test: Test
     if expression.keyword == "wait_end" and not expression.converters:
-        test: Test = _at_the_end
+        test, holds = _at_the_end, _always
     elif expression.each is not None:
         test = _test_each(expression, cast, match)
     elif expression.volatile:
         test = _test_volatile(expression, cast, match)
     else:
-        test = _test_plain(expression, cast, match)
-    return AclExpression(test, keyword, expression, not expression.volatile)
+        test = _settled(holds)
+    return AclExpression(test, holds, keyword, expression, not expression.volatile)
 
 
 def _at_the_end(stream: Any, final: bool) -> bool | None:
@@ -242,21 +245,42 @@ def _at_the_end(stream: Any, final: bool) -> bool | None:
     return True if final else None
 
 
-def _test_plain(expression: Expression, cast: Callable[[Any], Any] | None, match: Callable[[Any], bool]) -> Test:
-    call = expression.call
-    if cast is None:
+def _always(stream: Any) -> bool:
+    return True
 
-        def plain(stream: Any, final: bool) -> bool:
+
+def _settled(holds: Holds) -> Test:
+    """For fetches whose answer never changes."""
+    return lambda stream, final: holds(stream)
+
+
+def _holds(call: Expr, cast: Callable[[Any], Any] | None, match: Callable[[Any], bool], index: Index | None) -> Holds:
+    if cast is None and index is not None:
+        known = index
+
+        def indexed(stream: Any) -> bool:
             value = call(stream)
-            return value is not None and match(value)
+            return value is not None and known.test(value)
 
-        return plain
+        return indexed
 
-    def casting(stream: Any, final: bool) -> bool:
+    def holds(stream: Any) -> bool:
         value: Any = call(stream)
-        return value is not None and (value := cast(value)) is not None and match(value)
+        return value is not None and (cast is None or (value := cast(value)) is not None) and match(value)
 
-    return casting
+    return holds
+
+
+def _holds_for_any(each: Each, cast: Callable[[Any], Any] | None, match: Callable[[Any], bool]) -> Holds:
+    def holds(stream: Any) -> bool:
+        value: Any
+        for value in each(stream):
+            plain = value if cast is None else cast(value)
+            if plain is not None and match(plain):
+                return True
+        return False
+
+    return holds
 
 
 def _test_volatile(expression: Expression, cast: Callable[[Any], Any] | None, match: Callable[[Any], bool]) -> Test:

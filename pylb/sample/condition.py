@@ -16,7 +16,7 @@ from pylb.base.errors import Alert
 from pylb.sample.acl import AclExpression, compile_acl
 from pylb.sample.acl_keywords import PREDEFINED
 from pylb.sample.context import CompileContext
-from pylb.sample.types import Phase, Test
+from pylb.sample.types import Holds, Phase, Test
 from pylb.sample.validity import Checkpoint, available, checkpoints_of, first_conflict
 
 BAD_NAME = re.compile(r"[^A-Za-z0-9._:-]")
@@ -31,6 +31,7 @@ class Acl:
     name: str
     expressions: list[AclExpression] = field(default_factory=list)
     test: Test = lambda stream, final: False
+    holds: Holds = lambda stream: False
     on_responses: Acl | None = None  # what is left of it in rules on responses, which no longer see the request
 
     def __call__(self, stream: Any, final: bool) -> bool | None:
@@ -41,6 +42,7 @@ class Acl:
         self.expressions.append(expression)
         tests = [known.test for known in self.expressions]
         self.test = tests[0] if len(tests) == 1 else any_of(tests)
+        self.holds = self.expressions[0].holds if len(tests) == 1 else written("or", [(known.holds, False) for known in self.expressions])
         if self.on_responses is not None:
             self.on_responses.add_visible(expression)
 
@@ -87,7 +89,48 @@ def compile_condition(words: Sequence[str], acls: MutableMapping[str, Any], cont
     if context.phase == Phase.RESPONSE:
         groups = [[(acl.of_response(), negate) for acl, negate in group] for group in groups]
     test = any_of([all_of(group) for group in groups]) if groups else _always
-    return negated(test) if words[0] == "unless" else test
+    negate = words[0] == "unless"
+    return Condition(negated(test) if negate else test, groups, negate)
+
+
+class Condition:
+    """A compiled condition. Called, it is the three-valued test; `holds` is for messages that are complete."""
+
+    __slots__ = ("groups", "negate", "test")
+
+    def __init__(self, test: Test, groups: list[Group], negate: bool) -> None:
+        self.test, self.groups, self.negate = test, groups, negate
+
+    def __call__(self, stream: Any, final: bool) -> bool | None:
+        return self.test(stream, final)
+
+    def holds(self) -> Holds:
+        """The test of complete messages, made of the ACLs as they are now: call this when all of them have been read."""
+        if not self.groups:
+            return lambda stream: not self.negate
+        parts = [group_holds(group) for group in self.groups]
+        if len(parts) == 1 and not self.negate:
+            return parts[0]
+        whole = parts[0] if len(parts) == 1 else written("or", [(part, False) for part in parts])
+        return written("and", [(whole, True)]) if self.negate else whole
+
+
+def group_holds(group: Group) -> Holds:
+    """A conjunction."""
+    acl, negate = group[0]
+    return acl.holds if len(group) == 1 and not negate else written("and", [(acl.holds, negate) for acl, negate in group])
+
+
+def written(word: str, terms: list[tuple[Holds, bool]]) -> Holds:
+    """One function that combines terms, negated or not, by `and` or `or`: written out, since a loop over them costs more than they do."""
+    source = f" {word} ".join([f"{'not ' if negate else ''}t{number}(s)" for number, (_, negate) in enumerate(terms)])
+    made: Holds = eval(f"lambda s: {source}", {f"t{number}": holds for number, (holds, _) in enumerate(terms)})
+    return made
+
+
+def definite(test: Test) -> Holds:
+    """A test as one of complete messages."""
+    return test.holds() if isinstance(test, Condition) else lambda stream: bool(test(stream, True))
 
 
 def _groups(words: list[str], acls: MutableMapping[str, Any], context: CompileContext) -> list[Group]:

@@ -57,4 +57,5 @@ class Phase(IntFlag):
 
 Expr = Callable[[Any], "Value | None"]  # the argument is a Stream (or a Session where no stream exists yet)
 Test = Callable[[Any, bool], "bool | None"]  # second argument: is this all the data there will be? None: not yet known
+Holds = Callable[[Any], bool]  # a test of a message that is complete
 Text = Callable[[Any], str]

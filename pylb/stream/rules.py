@@ -34,8 +34,8 @@ def run_now(stream: Any, rules: Rules) -> Verdict | Pending | None:
     are definite. Each rule set begins in strict mode (`strict-mode`)."""
     stream.lenient = False
     for rule in rules:
-        test = rule.test
-        if test is None or test(stream, True):
+        holds = rule.holds
+        if holds is None or holds(stream):
             verdict: Any = rule.run(stream)
             if verdict is None:
                 continue
