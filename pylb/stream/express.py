@@ -78,11 +78,22 @@ def take(front: ClientH1, data: bytes) -> bool:
     stream.time_request = int((now - stream.idle_from) * 1000)
     if frontend.adds_fields or backend.adds_fields:
         request_steps.add_fields(stream, frontend, backend)
-    server = backend.balancer.pick(stream, None)
+    balancer = backend.balancer
+    server = balancer.pick(stream, None)
     if server is None or server is ALL_FULL or (server.maxconn and server.full()):
         return leave(stream, PREPARED)
-    connect.take(stream, server)
-    stream.time_queue = stream.time_request
+    # `connect.take`
+    stream.server, stream.server_slot, stream.time_queue = server, True, stream.time_request
+    own, totals = server.counters, backend.counters
+    server.served += 1
+    own.scur = current = own.scur + 1
+    if current > own.smax:
+        own.smax = current
+    server.streams.add(stream)
+    balancer.taken(server)
+    own.lbtot += 1
+    totals.lbtot += 1
+    own.lastsess = totals.lastsess = now
     pooled = server.pool.get(stream) if server.in_express else None
     if pooled is None:
         return leave(stream, PREPARED)

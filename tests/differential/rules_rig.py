@@ -226,6 +226,7 @@ class Rig:
                     break
                 if not case.tcp and number < len(case.send) - 1 and isinstance(case.send[number + 1], bytes):
                     self.receive(client, outcome, case.patience, sum(1 for one in case.send[: number + 1] if isinstance(one, bytes)))
+                    self.take_logs(outcome)
             self.receive(client, outcome, case.patience, wanted)
         self.collect_logs(case, outcome, wanted)
         if case.racy:
@@ -258,6 +259,11 @@ class Rig:
                 outcome.logs.append(mask(self.log.recv(65536).decode("latin-1")))
             except TimeoutError:
                 return
+
+    def take_logs(self, outcome: Outcome) -> None:
+        """What has come so far: a unix socket queues no more than ten messages."""
+        while readable(self.log, 0):
+            outcome.logs.append(mask(self.log.recv(65536).decode("latin-1")))
 
     def drain(self) -> None:
         """Forget log lines that nobody waited for."""
