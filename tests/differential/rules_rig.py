@@ -226,6 +226,8 @@ class Rig:
                     break
                 if not case.tcp and number < len(case.send) - 1 and isinstance(case.send[number + 1], bytes):
                     self.receive(client, outcome, case.patience, sum(1 for one in case.send[: number + 1] if isinstance(one, bytes)))
+                    while readable(self.log, 0):  # its queue is short
+                        outcome.logs.append(mask(self.log.recv(65536).decode("latin-1")))
             self.receive(client, outcome, case.patience, wanted)
         self.collect_logs(case, outcome, wanted)
         if case.racy:
