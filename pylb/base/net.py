@@ -135,6 +135,10 @@ class ListenError(OSError):
         self.why = why
 
 
+class CannotBind(OSError):
+    """A connection could not have the address that it was to come from."""
+
+
 class Listening(Protocol):
     """A listening socket that we own. It exists from creation to `close`; accepting goes on and off in between."""
 

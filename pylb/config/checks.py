@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pylb.base.errors import NotImplementedYet
 from pylb.config import model
 from pylb.config.args import Reading
@@ -173,15 +175,20 @@ def servers(proxy: model.Proxy, reading: Reading) -> None:
     check_equal(proxy, reading)
     if proxy.mode == "http":
         return
+    _lent_header(proxy, proxy.source, "ignoring use of header {} as source IP in non-HTTP mode.", reading)
     for server in proxy.servers:
         if server.redir:
             reading.fail(f"{proxy.label} : server cannot have cookie or redirect prefix in non-HTTP mode.")
         if server.cookie is not None:
             reading.report.warning(f"{proxy.label} : ignoring cookie for server '{server.name}' as HTTP mode is disabled.")
-        usesrc = (server.source or {}).get("usesrc", "") if isinstance(server.source, dict) else ""
-        if usesrc.startswith("hdr_ip("):
-            header = usesrc[7:].rstrip(")").partition(",")[0]
-            reading.report.warning(f"{proxy.label} : server {server.name} cannot use header {header} as source IP in non-HTTP mode.")
+        _lent_header(proxy, server.source, f"server {server.name} cannot use header {{}} as source IP in non-HTTP mode.", reading)
+
+
+def _lent_header(proxy: model.Proxy, source: dict[str, Any] | None, complaint: str, reading: Reading) -> None:
+    """`usesrc hdr_ip(...)` where there are no headers."""
+    usesrc = (source or {}).get("usesrc", "")
+    if usesrc.startswith("hdr_ip("):
+        reading.report.warning(f"{proxy.label} : {complaint.format(usesrc[7:].rstrip(')').partition(',')[0])}")
 
 
 def protocols(proxy: model.Proxy, reading: Reading) -> None:

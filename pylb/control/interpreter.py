@@ -34,6 +34,9 @@ class Cli:
         self.timeout = timeout  # seconds of silence before the connection is closed
         self.payload: str | None = None  # of the command being run; None: it has none
         self.number = 1  # of the stats socket
+        self.line = ""  # the command being run
+        self.stream_number, process.streams_seen = process.streams_seen, process.streams_seen + 1  # a conversation is a stream to HAProxy
+        self.since = process.clock.wall()
         self.more: Callable[[], None] = lambda: None  # called when a waiting answer can go on
 
     @property
@@ -43,7 +46,7 @@ class Cli:
 
     def run(self, line: str, payload: str | None = None) -> Iterable[str | None]:
         """Carry one command out."""
-        self.payload = payload
+        self.line, self.payload = line, payload
         try:
             answer = self.dispatch(split_words(line))
         except Refusal as refusal:

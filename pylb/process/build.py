@@ -6,16 +6,18 @@ import asyncio
 import os
 import socket
 
+from pylb.base.address import Address
 from pylb.base.clock import Clock
 from pylb.base.net import ListenError, ListenOptions, Net
 from pylb.config import model
 from pylb.config.tls import store_of
 from pylb.process.binding import listen_options
 from pylb.process.forwarding import Forwarding
+from pylb.proxy.balance.direct import Direct
 from pylb.proxy.listener import Listener
 from pylb.proxy.process import Process
 from pylb.proxy.proxy import Backend, Frontend
-from pylb.proxy.server import build_servers, link_tracking
+from pylb.proxy.server import Server, build_servers, link_tracking
 from pylb.sample.context import CompileContext
 from pylb.sample.logformat import CLF_LOG, HTTP_LOG, HTTPS_LOG, TCP_LOG, LogFormat, compile_log_format
 from pylb.sample.types import Phase
@@ -26,6 +28,7 @@ from pylb.tasks.logger import Loggers
 from pylb.wire.h1 import Limits
 from pylb.wire.tls_options import SPOKEN
 
+WANTED = Address("ipv4", "0.0.0.0", relative=True)
 OPTION_FORMATS = (("httpslog", HTTPS_LOG), ("httplog clf", CLF_LOG), ("httplog", HTTP_LOG), ("tcplog", TCP_LOG))
 
 
@@ -104,9 +107,19 @@ def make_backend(process: Process, settings: model.Proxy) -> Backend:
     backend.limits = limits(process.config.global_, "accept-invalid-http-response" in settings.options)
     settings.balance = settings.balance or model.Balance()
     build_servers(backend, process.clock.now())
-    for server in backend.servers:
+    direct = direct_place(backend)
+    if direct is not None:
+        backend.balancer = Direct(backend, direct)
+    for server in (*backend.servers, *([direct] if direct is not None else [])):
         server.connect = Dialer(server).connect
     return backend
+
+
+def direct_place(backend: Backend) -> Server | None:
+    """Where everything goes under `dispatch`, or under `option transparent`: to the address that the client wanted."""
+    settings = backend.settings
+    address = settings.extra.get("dispatch") or (WANTED if "transparent" in settings.options else None)
+    return None if address is None else Server(backend, model.Server("<NOSRV>", address, settings.place), 0, backend.process.clock.now())
 
 
 def spoken(settings: model.Proxy) -> tuple[str, ...] | None:

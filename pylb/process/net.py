@@ -26,6 +26,7 @@ from typing import Any, cast
 from pylb.base.net import (
     CONNECT,
     LISTEN,
+    CannotBind,
     Connecting,
     ConnectOptions,
     Datagrams,
@@ -60,6 +61,11 @@ def finish_now(coroutine: Coroutine[Any, Any, Any]) -> Any:
             coroutine.send(None)
     except StopIteration as stop:
         return stop.value
+
+
+def os_error(number: int) -> OSError:
+    """An error as the system names it."""
+    return OSError(number, os.strerror(number))
 
 
 class _Listening:
@@ -142,7 +148,7 @@ class _Connecting:
         try:
             self._sock, number = sockets.open_connecting(endpoint, options)
         except OSError as error:
-            self._loop.call_soon(self._fail, error.errno or errno.EIO)
+            self._loop.call_soon(self._fail_with, error if isinstance(error, CannotBind) else os_error(error.errno or errno.EIO))
             return
         if number == errno.EALREADY:
             self._loop.add_writer(self._sock.fileno(), self._writable)
@@ -165,10 +171,13 @@ class _Connecting:
             sock.close()
 
     def _fail(self, number: int) -> None:
+        self._fail_with(os_error(number))
+
+    def _fail_with(self, error: OSError) -> None:
         self._drop()
         failed, self._failed = self._failed, None
         if failed is not None:
-            failed(OSError(number, os.strerror(number)))
+            failed(error)
 
     def _writable(self) -> None:
         sock = self._sock

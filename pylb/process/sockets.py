@@ -12,9 +12,10 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from pylb.base.net import LISTEN, ConnectOptions, Endpoint, Keepalive, ListenError, ListenOptions
+from pylb.base.net import LISTEN, CannotBind, ConnectOptions, Endpoint, Keepalive, ListenError, ListenOptions
 
 SUN_PATH = 108
 IP_TRANSPARENT = 19
@@ -218,11 +219,15 @@ def _prepare_outgoing(sock: socket.socket, v6: bool, options: ConnectOptions, po
     if options.tfo:
         sock.setsockopt(tcp, TCP_FASTOPEN_CONNECT, 1)
     if options.interface:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.interface.encode() + b"\0")
+        with suppress(OSError):  # HAProxy does not look whether it could be had
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.interface.encode() + b"\0")
     if options.transparent:
         _transparent(sock, v6, lambda: None)
     if options.source is not None:
-        _bind_source(sock, options.source, port or options.source.port)
+        try:
+            _bind_source(sock, options.source, port or options.source.port)
+        except OSError as error:
+            raise CannotBind(error.errno, error.strerror) from None
 
 
 def _bind_source(sock: socket.socket, source: Endpoint, port: int) -> None:

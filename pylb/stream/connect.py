@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pylb.base.net import CannotBind
 from pylb.base.timers import NEVER
 from pylb.proxy.balance import Full
 from pylb.proxy.balance.base import ALL_FULL
+from pylb.proxy.process import ALERT, EMERG
 from pylb.stream import persist
 from pylb.stream.verdict import Stop
 
@@ -251,6 +253,8 @@ async def after_failure(stream: Any, server: Server, began: float) -> None:
     """An attempt failed: try again on the same server after a pause, or on another one, or give up with 503."""
     backend: Backend = stream.backend
     server.connection_failed()
+    if isinstance(stream.connect_error, CannotBind):
+        tell_of_binding(stream, backend, server)
     timed_out = isinstance(stream.connect_error, TimeoutError)
     if stream.retried >= backend.retries or not backend.reconnects:
         give_up(stream, server, timed_out)
@@ -270,6 +274,15 @@ async def after_failure(stream: Any, server: Server, began: float) -> None:
     count_on(backend, server, "wretr")
     if not timed_out:
         await rest(stream, min(PAUSE, backend.timeout_connect) - (stream.process.clock.now() - began))
+
+
+def tell_of_binding(stream: Any, backend: Backend, server: Server) -> None:
+    """The address that `source` wants is not ours: everybody is told, each time."""
+    source = server.settings.source or backend.settings.source
+    text = f"Cannot bind to {'tproxy ' if 'usesrc' in source else ''}source address before connect() for backend {backend.name}."
+    stream.process.message(ALERT, f"{text} Aborting.")
+    if backend.send_log is not None:
+        backend.send_log(EMERG, text)
 
 
 def went_elsewhere(stream: Any, server: Server) -> None:

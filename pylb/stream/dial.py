@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
 
+from pylb.base.address import SOURCE, Address, parse_address
 from pylb.base.net import Connecting, ConnectOptions, Endpoint, Keepalive
 from pylb.config.tls import store_of
 from pylb.stream.mux_h1_server import ServerH1
 from pylb.stream.mux_tcp import ServerTcp
 from pylb.stream.proxy_header import Introduced, introduction
 from pylb.stream.tls_layer import TlsLayer
+from pylb.stream.verdict import Stop
 from pylb.wire.tls_options import SPOKEN
 
 if TYPE_CHECKING:
@@ -21,10 +25,13 @@ if TYPE_CHECKING:
     from pylb.wire.tls_context import TlsContext
 
 
+Borrow = Callable[[Any], "Endpoint | None"]
+
+
 class Dialer:
     """Opens connections to one server."""
 
-    __slots__ = ("_options", "_server", "_tls")
+    __slots__ = ("_borrow", "_options", "_server", "_tls")
 
     def __init__(self, server: Server) -> None:
         settings, proxy, process = server.settings, server.backend.settings, server.backend.process
@@ -36,9 +43,11 @@ class Dialer:
             spoken = SPOKEN if proxy.mode == "http" else None
             self._tls = TlsContext.for_server(settings.tls, store_of(process.config), spoken=spoken, default_verify=process.config.global_.ssl_server_verify)
         source = settings.source or proxy.source or {}
-        address = source.get("address")
+        self._borrow = borrower(source.get("usesrc"), server.backend.is_http)
+        address, ports = bound_address(source.get("address"))
         self._options = ConnectOptions(
-            source=address.endpoint() if address is not None and address.is_ip and not address.port else None,
+            source=address,
+            source_ports=ports,
             keepalive=keepalive(proxy.extra, "srvtcpka") if "srvtcpka" in proxy.options else None,
             tfo=settings.tfo,
             user_timeout=settings.tcp_user_timeout,
@@ -56,11 +65,16 @@ class Dialer:
             first = shake = Handshake(server.backend.process, self._tls, mux, self.server_name(stream), stream.on_connect_failed, counters)
         if server.settings.send_proxy:
             first = Introduced(introduction(server.settings, stream), first)
-        connecting = net.connect(endpoint, lambda: first, stream.on_connect_failed, self._options)
+        connecting = net.connect(endpoint, lambda: first, stream.on_connect_failed, self.options(stream))
         if self._tls is None:
             return connecting
         shake.connecting = connecting
         return shake
+
+    def options(self, stream: Any) -> ConnectOptions:
+        """How to connect for this stream: with `usesrc` from an address that need not be ours."""
+        borrowed = self._borrow(stream) if self._borrow is not None else None
+        return self._options if borrowed is None else replace(self._options, source=borrowed, source_ports=None, transparent=True)
 
     def endpoint(self, stream: Any) -> Endpoint:
         """Where to connect to; parts that the `server` line leaves open are the client's destination."""
@@ -82,6 +96,49 @@ class Dialer:
 def keepalive(extra: dict[str, Any], name: str) -> Keepalive:
     """The probes of TCP keep-alive as `clitcpka-*` or `srvtcpka-*` want them."""
     return Keepalive(count=extra.get(f"{name}-cnt"), idle=extra.get(f"{name}-idle"), interval=extra.get(f"{name}-intvl"))
+
+
+def bound_address(address: Address | None) -> tuple[Endpoint | None, tuple[int, int] | None]:
+    """What `source` says: an address, perhaps with a port, or with ports of which the first free one is taken."""
+    if address is None or not address.is_ip:
+        return None, None
+    if address.port_high > address.port:
+        return address.with_port(0).endpoint(), (address.port, address.port_high)
+    return address.endpoint(), None
+
+
+def borrower(usesrc: str | None, http: bool) -> Borrow | None:
+    """The address that `usesrc` lends to connections, as a function of the stream."""
+    if not usesrc:
+        return None
+    if usesrc == "client":
+        return lambda stream: Endpoint.tcp(*stream.session.source) if stream.session.source[0] else None
+    if usesrc == "clientip":
+        return lambda stream: Endpoint.tcp(stream.session.source[0], 0) if stream.session.source[0] else None
+    if not usesrc.startswith("hdr_ip("):
+        fixed = parse_address(usesrc, SOURCE).endpoint()
+        return lambda stream: fixed
+    name, _, occurrence = usesrc[len("hdr_ip(") :].rstrip(")").partition(",")
+    return from_header(name.strip().lower().encode(), int(occurrence or -1)) if http else None
+
+
+def from_header(name: bytes, occurrence: int) -> Borrow:
+    """An address in a request header. Who sends none cannot be served; what is no address stands for our own."""
+
+    def find(stream: Any) -> Endpoint | None:
+        values = list(stream.request.headers.values_split(name))
+        try:
+            host = values[occurrence - 1 if occurrence > 0 else occurrence].decode("latin-1").strip()
+            ip_address(host)
+        except IndexError:
+            stream.backend.counters.econ += 1
+            stream.server.counters.econ += 1
+            raise Stop("I", "C", 500) from None
+        except ValueError:
+            return None
+        return Endpoint.tcp(host, 0)
+
+    return find
 
 
 class Handshake(asyncio.Protocol):

@@ -63,6 +63,9 @@ class Stream:
     forced = ignored = False  # `force-persist`, `ignore-persist`
     place: Any = None
     priority_class = priority_offset = 0
+    current_rule: Any = None  # the one that waits
+    tarpitted = False
+    waits_until = NEVER  # how long rules may wait, for who looks in
     streamless = False  # it only stands for bytes that never became a stream, in the log
     server_gone = False
     step_expire = NEVER

@@ -279,7 +279,8 @@ async def hold(stream: HttpStream) -> None:
     seconds = (stream.backend or stream.frontend).timeout_tarpit
     if seconds == NEVER:  # neither `timeout tarpit` nor `timeout connect`: HAProxy does not wait then
         seconds = 0.0
-    ends_at = stream.process.clock.now() + seconds
+    ends_at = stream.waits_until = stream.process.clock.now() + seconds
+    stream.tarpitted = True
     handle = stream.process.loop.call_later(seconds, stream.wake)
     stream.client_expire = NEVER
     try:

@@ -63,11 +63,13 @@ async def run_rules(stream: Any, rules: Rules, when: str = "R") -> Verdict | Non
 
 async def settle(stream: Any, rule: Rule, verdict: Any, when: str) -> Verdict | None:
     """Wait as long as the action wants more data, then give its verdict."""
+    stream.current_rule = rule
     if isawaitable(verdict):
         verdict = await verdict
     while verdict is Verdict.WAIT:
         await more(stream, when)
         verdict = rule.run(stream)
+    stream.current_rule = None
     if verdict is Verdict.REJECT:
         raise Stop("P", when, 0)
     return verdict if isinstance(verdict, Verdict) else None
@@ -93,6 +95,7 @@ async def run_content_rules(
             stream.step_expire = NEVER
             return verdict
         stream.step_timer(ends_at)
+        stream.waits_until = ends_at
         await stream.wait(when, lambda: progress() != seen or stream.process.clock.now() >= ends_at - 0.0005)  # noqa: B023
 
 

@@ -60,7 +60,6 @@ UNREAD_FIELDS = {
     "Server.no_stick": "there are no stick rules yet that would stick to the server",
     "Server.init_addr": "obeyed while names are resolved, before anything runs",
     "Server.resolve_opts": "names that change while running need `resolvers`, which is refused",
-    "Server.log_proto": "for servers of `ring` sections, which are refused",
     "Server.ws": "there is no HTTP/2 to servers yet whose WebSockets would go another way",
     "Server.template": "servers of a template differ from others in nothing but how they were written",
     "Proxy.no_options": "`no option` has removed the option already; the note is for `defaults` that are inherited later",
@@ -71,7 +70,6 @@ UNREAD_FIELDS = {
 }
 UNREAD_OPTIONS = {
     **options.NO_EFFECT,
-    **dict.fromkeys(options.NOT_YET, "refused"),
     "tcpka": "sets `clitcpka` and `srvtcpka`",
     "forwardfor": "is a field of its own",
     "originalto": "is a field of its own",

@@ -20,9 +20,9 @@ from pylb.config.sections import read_config
 from pylb.control.cli import CliListener
 from pylb.control.interpreter import split_words
 from pylb.control.registry import command
+from pylb.control.stream_text import human
 from pylb.control.usage import listed
 from pylb.keywords.cli.errors import dump
-from pylb.keywords.cli.sessions import human
 from pylb.process import build
 from pylb.process.net import RealNet
 from pylb.process.worker import new_loop

@@ -158,6 +158,8 @@ class Rig:
             "defaults named\n mode http\n log global\n option httplog\n timeout connect 2s\n timeout client 2s\n timeout server 2s\n"
             " timeout tarpit 60ms\n retries 0\n http-reuse never\n"
             f"frontend page\n bind fd@{self.listeners[-1].fileno()}\n stats enable\n stats uri /s\n no log\n"
+            " http-request return status 200 content-type text/plain lf-string %[src],%[src_port] if { path /src } { src_port 20567:20570 }\n"
+            " http-request return status 200 content-type text/plain lf-string %[src] if { path /src }\n"
         )
         for case, listener in zip(self.cases, self.listeners, strict=False):
             style = " mode tcp\n option tcplog\n" if case.tcp else ""
@@ -168,7 +170,8 @@ class Rig:
             if not case.listen:
                 text += f" default_backend be_{case.name}\nbackend be_{case.name}\n" + (" mode tcp\n" if case.tcp else "")
             text += f"{back} server s1 unix@{self.directory}/origin {case.server}\n{case.more}"
-        return text.replace("DIR/", f"{self.directory.parent}/")
+        host, port = self.listeners[-1].getsockname()
+        return text.replace("DIR/", f"{self.directory.parent}/").replace("PAGE_HOST", host).replace("PAGE_PORT", str(port))
 
     def await_start(self) -> None:
         deadline = time.monotonic() + 15

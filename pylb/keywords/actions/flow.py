@@ -156,7 +156,7 @@ def enough_of_response(stream: Any, least: int) -> bool:
 async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bool]) -> None:
     """Let the body come in; who was to send it is too slow after so long."""
     clock = stream.process.clock
-    ends_at = clock.now() + seconds
+    ends_at = stream.waits_until = clock.now() + seconds
     if when == "R":
         stream.ask_for_body()
     handle = stream.process.loop.call_later(seconds, stream.wake)

@@ -221,4 +221,3 @@ def dispatch(proxy: model.Proxy, args: Args) -> None:
         raise Alert(f"'dispatch' : {error}" + ("" if "port" in str(error) else "\n"))
     args.at_most(1)
     args.extra()["dispatch"] = where
-    raise NotImplementedYet("dispatch")

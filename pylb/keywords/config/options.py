@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pylb.base.errors import Alert, NotImplementedYet
+from pylb.base.errors import Alert
 from pylb.base.registry import Registry
 from pylb.base.units import leading_integer
 from pylb.config import model
@@ -66,7 +66,6 @@ PLAIN: dict[str, Plain] = {
     "h1-case-adjust-bogus-client": FRONT,
     "h1-case-adjust-bogus-server": BACK,
 }
-NOT_YET = ("transparent",)
 NO_EFFECT = {
     "disable-h2-upgrade": "there is no HTTP/2 yet to upgrade to",
     "http-no-delay": "Nagle's algorithm is always off, and nothing that can leave is ever held back",
@@ -78,6 +77,9 @@ NO_EFFECT = {
     "tcp-smart-connect": "delayed acknowledgements are the kernel's business",
 }
 REMOVED = {
+    "http_proxy": "option 'http_proxy' is not supported any more since HAProxy 2.5. This option stopped working in HAProxy 1.9 and usually had nasty"
+    " side effects. It can be more reliably implemented with combinations of 'http-request set-dst' and 'http-request set-uri', and even"
+    " 'http-request do-resolve' if DNS resolution is desired.",
     "http-tunnel": "option 'http-tunnel' is not supported any more since HAProxy 2.1, please just remove it, it shouldn't be needed.",
     "forceclose": "option 'forceclose' is not supported any more since HAProxy 2.0, please just remove it, or use 'option httpclose' if absolutely needed.",
 }
@@ -122,8 +124,6 @@ def _plain(proxy: model.Proxy, args: Args, name: str, fact: Plain) -> None:
     proxy.options.discard(name)
     proxy.no_options.discard(name)
     if args.negated is None:
-        if name in NOT_YET:
-            raise NotImplementedYet(f"option {name}")
         proxy.options.add(name)
     elif args.negated == "no":
         proxy.no_options.add(name)

@@ -213,4 +213,4 @@ def dynamic_cookie_key(proxy: model.Proxy, args: Args) -> None:
 @keyword("transparent", sections=PROXY, most=0)
 def transparent(proxy: model.Proxy, args: Args) -> None:
     """Connect to the address that the client wanted."""
-    raise NotImplementedYet("transparent")
+    proxy.options.add("transparent")
