@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pylb.base.text import html
 from pylb.proxy.fields import FIELDS, MODULES, Row
 
 if TYPE_CHECKING:
@@ -71,11 +72,6 @@ def duration(seconds: int) -> str:
 
 def percent(part: int, whole: int) -> str:
     return f"({part * 100 // whole if whole else 0}%)"
-
-
-def escape(text: str) -> str:
-    """Numeric references for what HTML would understand."""
-    return "".join(f"&#{ord(character)};" if character in "<>\"'&" else character for character in text)
 
 
 def cell(text: str) -> str:
@@ -193,7 +189,7 @@ def where(row: Row) -> str:
     address = row.text("addr")
     kind = "IPv4: " if address[:1].isdigit() else "IPv6: " if address.startswith("[") else ""
     cookie = row["cookie"]
-    known = f", cookie: '{escape(str(cookie))}'" if cookie is not None else ""
+    known = f", cookie: '{html(str(cookie))}'" if cookie is not None else ""
     return f"{kind}{address + ', ' if address else ''}id: {row.id}{known}"
 
 
@@ -286,7 +282,7 @@ def last_check(row: Row) -> str:
         return "<td></td>"
     code, took = row[f"{kind}_code"], row[f"{kind}_duration"]
     result = row.text(f"{kind}_status") + ("" if code is None else f"/{code}") + ("" if took is None else f" in {took}ms")
-    more = f": {escape(row.text(text))}" if row.text(text) else ""
+    more = f": {html(row.text(text))}" if row.text(text) else ""
     return centered(f"<u> {result}<div class=tips>{row.text(f'{kind}_desc')}{more}</div></u>")
 
 
@@ -354,7 +350,7 @@ def server(row: Row, page: Page) -> str:
 def balancing(row: Row) -> str:
     """The legend of a backend."""
     cookie = row["cookie"]
-    return f"balancing: {row.text('algo')}" + (f", cookie: '{escape(str(cookie))}'" if cookie is not None else "")
+    return f"balancing: {row.text('algo')}" + (f", cookie: '{html(str(cookie))}'" if cookie is not None else "")
 
 
 def backend(row: Row, page: Page) -> str:

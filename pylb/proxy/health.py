@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pylb.base.text import check_words
 from pylb.proxy.transition import NOTICE, Line, Transition
 
 if TYPE_CHECKING:
@@ -76,13 +77,8 @@ class Result:
         if STATUSES[self.status][0] >= FIRST_WITH_CODE:
             words += f", code: {self.code}"
         if self.text:
-            words += f', info: "{shown(self.text)}"'
+            words += f', info: "{check_words(self.text)}"'
         return words if self.ms < 0 else f"{words}, check duration: {self.ms}ms"
-
-
-def shown(text: str) -> str:
-    """A server's words in a log line: controls, quotes, angle brackets and what is not ASCII as <XX>."""
-    return "".join(character if " " <= character <= "~" and character not in '"<>' else f"<{ord(character) & 0xFF:02X}>" for character in text)
 
 
 class Health:

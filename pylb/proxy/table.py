@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from pylb.base.freq import measure
+from pylb.base.text import dump_pieces
 from pylb.base.timers import NEVER
 from pylb.sample.casts import cast_value
 from pylb.sample.types import Binary, Expr, Test, Type, Value
 
+IN_KEYS: Final = dump_pieces(b"\\= ")
 MASK32: Final = 0xFFFFFFFF
 KEY_TYPES: Final = {"ip": Type.IPV4, "ipv6": Type.IPV6, "integer": Type.SINT, "string": Type.STR, "binary": Type.BIN}
 KINDS: Final[dict[str, Literal["number", "rate", "wide", "signed", "text"]]] = {  # in the order of dumps
@@ -166,7 +168,7 @@ class Table:
             return socket.inet_ntop(socket.AF_INET6, entry.key)
         if self.type == "integer":
             return str(struct.unpack("<I", entry.key)[0])
-        return entry.key.hex().upper() if self.type == "binary" else "".join(map(escaped, entry.key))
+        return entry.key.hex().upper() if self.type == "binary" else "".join([IN_KEYS[byte] for byte in entry.key])
 
     # -- entries
     def lookup(self, key: bytes | None, now: float) -> Entry | None:
@@ -298,16 +300,6 @@ class Table:
             held.add(now, count)
         elif held is not None:
             entry.data[name] = (held + count) & (MASK32 if KINDS[name] == "number" else 0xFFFFFFFFFFFFFFFF)
-
-
-def escaped(byte: int) -> str:
-    """A byte of a string key as dumps show it."""
-    character = chr(byte)
-    if character in "\n\r\t\x1b":
-        return {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}[character]
-    if character in "\\= ":
-        return "\\" + character
-    return character if 32 < byte < 127 else f"\\x{byte:02X}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ HAProxy reads a first time up to the room that rewriting leaves, and up to a ful
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pylb.base.errors import BadMessage
-from pylb.proxy.errors import Captured, ErrorCapture
+from pylb.proxy.errors import NOBODY, Captured, ErrorCapture
 from pylb.wire.h1_odd import request_standing
 from pylb.wire.h1_odd_response import response_standing
 from pylb.wire.h1_reader import RAW_COST, Limits
@@ -26,30 +27,52 @@ WANTS_KEEP_ALIVE, WANTS_CLOSE, NOT_FIRST, NO_BODY, BROKEN, HEAD_SENT, TUNNEL = 0
 OF_METHOD: Final = {b"HEAD": NO_BODY, b"CONNECT": TUNNEL}
 
 
-def held(data: bytes, limits: Limits, position: int) -> tuple[bytes, int]:
-    """What of `data`, a head to begin with, HAProxy's buffer held when it came to `position`, and the flag of a full one."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """What HAProxy's buffer held when its parser came to the offending byte."""
+
+    data: bytes
+    position: int
+    consumed: int = 0
+    full: int = 0  # the flag of a full buffer
+
+
+def of_head(data: bytes, limits: Limits, position: int) -> View:
+    """`data` begins with the head, or with what came before it."""
     first, most = limits.bufsize - limits.maxrewrite, limits.bufsize - RAW_COST
     if len(data) <= first or position < first:
-        return data[:first], 0
-    return data[:most], FULL if len(data) >= most else 0
+        return View(data[:first], position)
+    return View(data[:most], position, 0, FULL if len(data) >= most else 0)
 
 
-def late(data: bytes, limits: Limits, bad: InvalidMessage) -> tuple[bytes, InvalidMessage]:
-    """The same for a body, which HAProxy reads in pieces of a buffer that it has dealt with by then."""
-    most = limits.bufsize - RAW_COST
-    done = bad.position // most * most if bad.standing.state != TRAILERS else 0
-    return data[done:], InvalidMessage(bad.status, bad.position - done, bad.why, bad.standing)
+def of_body(data: bytes, limits: Limits, bad: InvalidMessage, head_size: int, start: int) -> View:
+    """`data` begins with what had not been understood before, and the body with its byte `start`. Trailers are blamed where the body began."""
+    most, in_trailers = limits.bufsize - RAW_COST, bad.standing.state == TRAILERS
+    position = head_size if in_trailers else start + bad.position
+    if bad.overflow >= 0:
+        begin = start + bad.overflow
+        return View(data[begin : begin + most], head_size if in_trailers else 0, begin, FULL)
+    if start:
+        return of_head(data, limits, position)
+    done = bad.position // most * most  # it reads a body in pieces of a buffer
+    return View(data[done:], position if in_trailers else position - done)
 
 
 def keep(face: Face, source: tuple[str, int], other: Face | None, server: Server | None, message: Captured) -> ErrorCapture:
     """The next capture of the process."""
     process = face.process
     capture = ErrorCapture(
-        process.captured, process.clock.wall(), source, (other.name, other.id) if other is not None else ("<NONE>", -1),
-        (server.name, server.id) if server is not None else ("<NONE>", -1), message,
+        process.captured, process.clock.wall(), source, (other.name, other.id) if other is not None else NOBODY,
+        (server.name, server.id) if server is not None else NOBODY, message,
     )  # fmt: skip
     process.captured += 1
     return capture
+
+
+def in_body(head: Standing, bad: InvalidMessage) -> Standing:
+    """What the head has told stays; until a chunk has come, so does the length that the encoding ruled out."""
+    where = bad.standing
+    return Standing(where.state, head.flags, 0 if where.body else head.chunk, head.body + where.body)
 
 
 # -- requests
@@ -57,60 +80,59 @@ def bad_request(mux: ClientH1, data: bytes, bad: BadMessage) -> None:
     """A request that never became one. What is refused though the parser likes it is captured only if it was odd besides."""
     assert isinstance(bad, InvalidMessage)
     if bad.position >= 0:
-        request(mux, data, bad, BROKEN)
+        odd_request(mux, data, bad, BROKEN)
     elif bad.oddity is not None:
-        request(mux, data, bad.oddity)
+        odd_request(mux, data, bad.oddity)
 
 
-def bad_request_body(mux: ClientH1, stream: HttpStream, data: bytes, bad: BadMessage) -> None:
-    """A body that breaks its framing after its request had begun; `data` is what had not been understood before."""
-    head = request_standing(mux.head, mux.limits)
-    request(mux, *late(data, mux.limits, in_body(bad, head, len(mux.head))), BROKEN, stream)
+def odd_request(mux: ClientH1, data: bytes, found: InvalidMessage | Oddity, flag: int = 0) -> None:
+    """A request whose head was odd, but accepted."""
+    view = of_head(data, mux.limits, found.position)
+    keep_request(mux, replace(view, data=edited(view.data, found.edits)), found.standing, flag)
 
 
-def request(mux: ClientH1, data: bytes, found: InvalidMessage | Oddity, flag: int = 0, stream: HttpStream | None = None) -> None:
-    """A request that is invalid, or odd and accepted."""
+def bad_request_body(mux: ClientH1, data: bytes, bad: BadMessage, stream: HttpStream | None, start: int = 0) -> None:
+    """A body that breaks its framing, with its head or after its request has begun."""
+    assert isinstance(bad, InvalidMessage)
+    view = of_body(data, mux.limits, bad, len(mux.head), start)
+    keep_request(mux, view, in_body(request_standing(mux.head, mux.limits), bad), BROKEN, stream)
+
+
+def keep_request(mux: ClientH1, view: View, standing: Standing, flag: int, stream: HttpStream | None = None) -> None:
     frontend, session = mux.frontend, mux.session
-    text, full = held(data, mux.limits, found.position)
     flags = flag | (NOT_FIRST if session.requests > 1 else 0) | (HEAD_SENT if stream is not None and stream.head_sent else 0)
     flags |= WANTS_KEEP_ALIVE if stream is None or stream.request.keep_alive else WANTS_CLOSE
-    connection = NO_STREAM if stream is None else WITH_STREAM
-    message = Captured(edited(text, found.edits), mux.consumed, found.position, connection | full, flags, found.standing)
+    connection = view.full | (NO_STREAM if stream is None else WITH_STREAM)
+    message = Captured(view.data, mux.consumed + view.consumed, view.position, connection, flags, standing)
     frontend.invalid_request = keep(frontend, session.source, stream.backend if stream is not None else None, None, message)
 
 
 # -- responses
 def bad_response(stream: HttpStream, back: ServerH1, data: bytes, bad: BadMessage, start: int) -> None:
-    """A response that never became one."""
+    """A response that never became one; it begins at `start` in what came."""
     assert isinstance(bad, InvalidMessage)
     if bad.position >= 0:
-        response(stream, back, data, bad, BROKEN, start)
+        odd_response(stream, back, data, bad, start, BROKEN)
     elif bad.oddity is not None:
-        response(stream, back, data, bad.oddity, 0, start)
+        odd_response(stream, back, data, bad.oddity, start)
+
+
+def odd_response(stream: HttpStream, back: ServerH1, data: bytes, found: InvalidMessage | Oddity, start: int, flag: int = 0) -> None:
+    """A response whose head was odd, but accepted."""
+    view = of_head(data, back.limits, found.position)
+    keep_response(stream, back, replace(view, data=edited(view.data, found.edits, start)), found.standing, flag)
 
 
 def bad_response_body(stream: HttpStream, back: ServerH1, data: bytes, bad: BadMessage, start: int = 0) -> None:
     """A body that begins at `start` breaks its framing."""
-    head = response_standing(back.head, back.request_method, back.limits)
-    found = in_body(bad, head, len(back.head), start)
-    response(stream, back, *((data, found) if start else late(data, back.limits, found)), BROKEN)
+    assert isinstance(bad, InvalidMessage)
+    view = of_body(data, back.limits, bad, len(back.head), start)
+    keep_response(stream, back, view, in_body(response_standing(back.head, back.request_method, back.limits), bad), BROKEN)
 
 
-def response(stream: HttpStream, back: ServerH1, data: bytes, found: InvalidMessage | Oddity, flag: int = 0, start: int = 0) -> None:
-    """A response that is invalid, or odd and accepted; it begins at `start` in what came."""
+def keep_response(stream: HttpStream, back: ServerH1, view: View, standing: Standing, flag: int) -> None:
     backend = back.server.backend
-    text, full = held(data, back.limits, found.position)
     flags = flag | HEAD_SENT | OF_METHOD.get(back.request_method, 0) | (NOT_FIRST if back.requests > 1 else 0)
     flags |= WANTS_KEEP_ALIVE if stream.keep_server else WANTS_CLOSE
-    message = Captured(edited(text, found.edits, start), 0, found.position, TO_SERVER | full, flags, found.standing)
+    message = Captured(view.data, view.consumed, view.position, TO_SERVER | view.full, flags, standing)
     backend.invalid_response = keep(backend, stream.session.source, stream.frontend, back.server, message)
-
-
-# -- bodies
-def in_body(bad: BadMessage, head: Standing, head_size: int, start: int = 0) -> InvalidMessage:
-    """The error of a body that begins at `start` in what came, with all that is known of its message. Trailers are blamed where the body began."""
-    assert isinstance(bad, InvalidMessage)
-    where = bad.standing
-    position = head_size if where.state == TRAILERS else start + bad.position
-    left = 0 if where.body else head.chunk  # until a chunk has come this is the length that the encoding ruled out
-    return InvalidMessage(bad.status, position, bad.why, Standing(where.state, head.flags, left, head.body + where.body))

@@ -17,7 +17,6 @@ from pylb.stream.stream import HttpStream, request_size
 from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import Limits, outgoing_response_head, read_request
 from pylb.wire.h1_fields import adjust_case
-from pylb.wire.h1_odd import request_standing
 from pylb.wire.message import Framing, Request, Response
 from pylb.wire.replies import raw_error_reply
 
@@ -120,9 +119,8 @@ class ClientH1(H1):
             self.waits_for_head = False
             request, used = got
             if request.odd is not None:
-                error_capture.request(self, data, request.odd)
+                error_capture.odd_request(self, data, request.odd)
             self.begin(request, data, used)
-            self.consumed += used
         self.busy = False
         if self.at_eof and self.stream is None and not self.gone:
             self.end_of_requests()
@@ -143,8 +141,9 @@ class ClientH1(H1):
             self.head = data[:used]
             first = self.limits.bufsize - self.limits.maxrewrite  # HAProxy has read no more when it judges the head
             rest, later = data[used:first], data[first:]
-            if rest and not self.well_begun(data[:first], used):
+            if not self.well_begun(data[:first], used):
                 return
+        self.consumed += used
         stream = self.stream = self.make_stream(request)
         stream.bytes_in = request_size(request)
         stream.corked = True
@@ -167,7 +166,8 @@ class ClientH1(H1):
 
     def go_on(self, stream: HttpStream, data: bytes) -> None:
         """What came after the part that was judged with the head."""
-        if self.stream is stream and self.reader is not None:
+        if self.stream is stream and isinstance(self.reader, ChunkedReader):
+            self.consumed *= bool(self.reader.buf)
             self.read_body(stream, data)
         elif not self.discarding:
             self.buffer += data
@@ -178,7 +178,7 @@ class ClientH1(H1):
             ChunkedReader(limits=self.limits).feed(data[used:])
         except BadMessage as bad:
             self.buffer, self.waits_for_head = data, True
-            error_capture.bad_request(self, data, error_capture.in_body(bad, request_standing(self.head, self.limits), used, used))
+            error_capture.bad_request_body(self, data, bad, None, used)
             self.refuse(bad)
             return False
         return True
@@ -192,7 +192,7 @@ class ClientH1(H1):
         except BadMessage as bad:
             self.reader = None
             if isinstance(reader, ChunkedReader):
-                error_capture.bad_request_body(self, stream, reader.pending + data, bad)
+                error_capture.bad_request_body(self, reader.pending + data, bad, stream)
             stream.on_bad_request_body()
             return
         inside, stream.running = stream.running, True  # the rules see data and end together

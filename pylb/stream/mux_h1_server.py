@@ -175,7 +175,7 @@ class ServerH1(H1):
                 return
             response, used = got
             if response.odd is not None:
-                error_capture.response(stream, self, whole, response.odd, start=len(whole) - len(data))
+                error_capture.odd_response(stream, self, whole, response.odd, len(whole) - len(data))
             if response.status >= 200 or response.status == 101:
                 if response.framing is CHUNKED:
                     self.head = data[:used]

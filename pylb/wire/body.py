@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pylb.base.errors import BadMessage
 from pylb.wire import h1_state
-from pylb.wire.h1_reader import Incomplete, Limits, Reader
+from pylb.wire.h1_reader import RAW_COST, Incomplete, Limits, Reader
 from pylb.wire.h1_state import InvalidMessage, Standing
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
@@ -24,7 +24,6 @@ Step = Callable[["ChunkedReader", list[bytes]], bool | None]
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)(?:[ \t]*(?:;[^\r\n]*)?)\r?\n")
 HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 MOST_DIGITS = 13  # HAProxy holds chunks below 2^52
-LONGEST_LINE = 16384  # of a chunk's size and extensions
 
 
 class BodyReader(Protocol):
@@ -86,11 +85,12 @@ class ChunkedReader:
     The error's position counts from the first byte that had not been understood when the last bytes came: `pending` and these.
     """
 
-    __slots__ = ("buf", "left", "limits", "pending", "position", "size", "state", "status", "trailers")
+    __slots__ = ("buf", "left", "limits", "pending", "position", "size", "state", "status", "trailers", "window")
 
     def __init__(self, status: int = 400, limits: Limits | None = None) -> None:
         self.status = status
         self.limits = limits or Limits()
+        self.window = self.limits.bufsize - RAW_COST  # most bytes of a line with a size and extensions, and of all trailers
         self.buf = b""
         self.left = 0
         self.pending = b""  # was here before the last bytes came
@@ -116,7 +116,7 @@ class ChunkedReader:
     # Each state takes what it can from the buffer. None: go on with the next state; False: more bytes are needed; True: the body is finished.
 
     def _size(self, _parts: list[bytes]) -> bool | None:
-        found = CHUNK_SIZE.match(self.buf)
+        found = CHUNK_SIZE.match(self.buf, 0, self.window)
         if found is None:
             self._judge_size()
             return False
@@ -131,7 +131,7 @@ class ChunkedReader:
 
     def _judge_size(self) -> None:
         """The line of a chunk's size is broken or not complete: which?"""
-        buf, at = self.buf, 0
+        buf, at = self.buf[: self.window], 0
         while at < len(buf) and buf[at] in HEX_DIGITS:
             at += 1
         if at < len(buf) and not at:
@@ -144,11 +144,11 @@ class ChunkedReader:
             cr = buf.find(b"\r", at)
             at = len(buf) if cr < 0 else cr
         if at < len(buf) and buf[at] == 0x0D:
-            if at + 1 == len(buf):
-                return
-            raise self._fail(at + 1)
-        if at < len(buf) or at > LONGEST_LINE:
+            at += 1
+        if at < len(buf):
             raise self._fail(at)
+        if len(buf) == self.window:
+            raise self._fail_too_long(h1_state.CHUNK_SIZE)
 
     def _data(self, parts: list[bytes]) -> bool | None:
         size = len(self.buf)
@@ -182,14 +182,14 @@ class ChunkedReader:
         if self.buf[:2] == b"\r\n":
             self._take(2)
             return True
-        reader = Reader(self.buf, self.limits, request=True)
+        reader = Reader(self.buf[: self.window], self.limits, request=True)
         try:
             fields = reader.fields(trailers=True)
         except BadMessage:
             raise self._fail_in_trailers() from None
         except Incomplete:
-            if len(self.buf) > self.limits.bufsize:
-                raise self._fail_in_trailers() from None
+            if len(self.buf) >= self.window:
+                raise self._fail_too_long(h1_state.TRAILERS) from None
             return False
         if fields.other_codings or reader.has_long_name:
             raise self._fail_in_trailers()
@@ -203,6 +203,11 @@ class ChunkedReader:
 
     def _fail(self, at: int, state: str = h1_state.CHUNK_SIZE) -> InvalidMessage:
         return InvalidMessage(self.status, self.position + at, "invalid chunk", Standing(state, 0, 0, self.size))
+
+    def _fail_too_long(self, state: str) -> InvalidMessage:
+        bad = self._fail(0, state)
+        bad.overflow = self.position
+        return bad
 
     def _fail_in_trailers(self) -> InvalidMessage:
         return InvalidMessage(self.status, self.position, "invalid trailers", Standing(h1_state.TRAILERS, 0, 0, self.size))

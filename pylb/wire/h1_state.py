@@ -76,6 +76,7 @@ class InvalidMessage(BadMessage):
         super().__init__(status, position, why)
         self.standing, self.edits = standing, edits
         self.oddity: Oddity | None = None  # refused for another reason, it was odd too
+        self.overflow = -1  # where began what filled the buffer before its end came
 
 
 def edited(data: bytes, edits: Edits, start: int = 0) -> bytes:

@@ -136,6 +136,13 @@ def broken_bodies() -> Iterator[Named]:
     yield asks("chunks beyond a buffer", CHUNKED, 0.1, hello * 2000 + b"zz\r\n", origin=(0.5,))
     yield asks("chunks beyond a buffer, with their head", CHUNKED + hello * 2000 + b"zz\r\n", origin=(0.5,))
     yield answers("chunks of a response beyond a buffer", CHUNKED_ANSWER, 0.1, hello * 2000 + b"zz\r\n", client=(GET, 0.3))
+    for name, data in {"extension": b"5;" + b"e" * 16330 + b"\r\n", "trailers": b"0\r\na: " + b"v" * 16330 + b"\r\n\r\n"}.items():
+        yield asks(f"{name} larger than a buffer", CHUNKED, 0.1, data, origin=(0.5,))
+        yield asks(f"{name} larger than a buffer, after a chunk", CHUNKED, 0.1, hello + data, origin=(0.5,))
+        yield answers(f"{name} of a response larger than a buffer", CHUNKED_ANSWER, 0.1, data, client=(GET, 0.3))
+        if name == "extension":  # HAProxy moves trailers to the front of the buffer, and counts its wrap from there
+            yield asks(f"{name} larger than a buffer, with its head", CHUNKED + data, origin=(0.5,))
+            yield answers(f"{name} of a response larger than a buffer, with its head", CHUNKED_ANSWER + data, client=(GET, 0.3))
     yield asks("size in pieces", CHUNKED, 0.1, b"5\r\nhel", 0.1, b"lo\r\n1", 0.1, b"2z\r\n", origin=(0.5,))
     yield asks("line end in pieces", CHUNKED, 0.1, b"5\r\nhello\r", 0.1, b"z\r\n", origin=(0.5,))
     yield asks("odd, then a broken chunk", CHUNKED.replace(b"Host", BAD + b"Host") + BROKEN, front=LAX_REQUEST)

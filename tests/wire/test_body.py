@@ -160,3 +160,9 @@ def test_readers_follow_the_framing() -> None:
     assert chunked.status == 502
     assert EmptyReader().feed(b"x") == (b"", True, b"x")
     assert CloseReader().feed(b"x") == (b"x", False, b"")
+
+
+@pytest.mark.parametrize("raw", [b"5;" + b"e" * 16330 + b"\r\nhello\r\n0\r\n\r\n", b"0\r\na: " + b"v" * 16330 + b"\r\n\r\n"], ids=["extension", "trailers"])
+def test_what_fills_a_buffer_is_refused_however_it_comes(raw: bytes) -> None:
+    for cut in (len(raw), 100, 16000, len(raw) - 1):
+        assert read_all(ChunkedReader(), [raw[:cut], raw[cut:]]) == 400

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from pylb.base.clock import log_date
+from pylb.base.text import dump_pieces
 from pylb.control.registry import Answer, Level, Refusal, Words, command
 from pylb.proxy.proxy import Backend, Frontend
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 RESERVED: Final = 48  # bytes of a buffer that data never uses
 WIDTH: Final = 70
-ESCAPES: Final = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r", 0x1B: "\\e", 0x5C: "\\\\"}
+PIECES: Final = dump_pieces(b"\\")
 
 
 @command(
@@ -71,7 +72,7 @@ def dump(data: bytes) -> Iterator[str]:
     """Lines of printable text with the offset of their first byte; `+` marks those that continue a line."""
     start, mark, line = 0, " ", ""
     for position, byte in enumerate(data):
-        piece = ESCAPES.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02X}")
+        piece = PIECES[byte]
         if len(line) + len(piece) > WIDTH:
             yield f"  {start:05d}{mark} {line}\n"
             start, mark, line = position, "+", ""
