@@ -52,7 +52,6 @@ class Process:
         self.unstoppable_jobs = 0  # the connection to a master
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
-        self.streams_seen = 0
         self.captured = 0  # invalid messages so far
         self.message: Callable[[int, str], None] = _drop
         self.log: Callable[[int, str], None] = _drop

@@ -131,8 +131,8 @@ class Stream:
         self.lenient = False  # `strict-mode off`, until the rule set ends
         self.released = False  # what it held of its backend
         self.time_request = self.time_queue = self.time_connect = self.time_data = self.time_close = self.status = -1
-        self.number = process.streams_seen
-        process.streams_seen += 1
+        self.number = process.counters.requests_total
+        process.counters.requests_total += 1
 
     # -- being driven
     def start(self) -> None:
