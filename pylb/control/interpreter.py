@@ -35,7 +35,7 @@ class Cli:
         self.payload: str | None = None  # of the command being run; None: it has none
         self.number = 1  # of the stats socket
         self.line = ""  # the command being run
-        self.stream_number, process.streams_seen = process.streams_seen, process.streams_seen + 1  # a conversation is a stream to HAProxy
+        self.stream_number = process.counters.requests_total  # a conversation is a stream to HAProxy; its listener counts it
         self.since = process.clock.wall()
         self.more: Callable[[], None] = lambda: None  # called when a waiting answer can go on
 

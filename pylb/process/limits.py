@@ -41,10 +41,16 @@ def choose_maxconn(config: model.Config, memory: int, hard: int, *, in_worker: b
     settings = config.global_
     if settings.fd_hard_limit:
         hard = min(hard, settings.fd_hard_limit)
-    most = max(1, (hard - planned(config, 0, in_worker=in_worker)) // 2)
+    free = hard - planned(config, 0, in_worker=in_worker) + 2 * settings.maxpipes  # HAProxy forgets the pipes it was told of here
+    most = max(1, free * 2 // 5 if splices(config) else free // 2)
     if not memory:
         return most
     return rounded(min(most, int(memory * MEGABYTE * USABLE) // cost(config)))
+
+
+def splices(config: model.Config) -> bool:
+    """Is a pipe, two descriptors, planned for every fourth connection? It is never used here, but stands in the limits that are shown."""
+    return any(not proxy.options.isdisjoint(("splice-auto", "splice-request", "splice-response")) for proxy in config.proxies)
 
 
 def cost(config: model.Config) -> int:
@@ -68,6 +74,8 @@ def raise_limits(config: model.Config, report: Report, program: str, *, memory: 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not settings.maxconn:
         settings.maxconn = choose_maxconn(config, memory, NO_LIMIT if hard == resource.RLIM_INFINITY else hard, in_worker=in_worker)
+    if not settings.maxpipes and splices(config):
+        settings.maxpipes = settings.maxconn // 4
     needed = planned(config, settings.maxconn, in_worker=in_worker)
     settings.planned_sockets = needed
     wanted = settings.ulimit_n or needed

@@ -55,7 +55,6 @@ class Process:
         self.unstoppable_jobs = 0  # the connection to a master
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
-        self.streams_seen = 0
         self.listings: list[int] = []  # of streams (`show sess`): how many streams there had been at each
         self.captured = 0  # invalid messages so far
         self.message: Callable[[int, str], None] = _drop

@@ -212,8 +212,7 @@ async def attempt(stream: Any, server: Server) -> None:
         stream.count("connect")
     assert server.connect is not None
     server.counters.session_started(stream.process.clock.now())
-    if backend.is_http:
-        count_connection(server, 1)
+    count_connection(server, 1)
     stream.connecting = server.connect(stream)
     stream.step_expire = stream.process.clock.now() + backend.timeout_connect
     try:
@@ -227,20 +226,23 @@ async def attempt(stream: Any, server: Server) -> None:
         stream.connect_error = TimeoutError("connect")
     finally:
         stream.step_expire = NEVER
-        if stream.back is None and backend.is_http:
+        if stream.back is None:
             count_connection(server, -1)
 
 
 def count_connection(server: Server, change: int) -> None:
     """A connection to the server, with its stream, exists from its beginning on, whether it succeeds or not."""
+    server.counters.used_conn_cur += change
+    if change > 0:
+        server.pool.note_use()
+    if not server.backend.is_http:
+        return
     counters = server.backend.counters
     counters.h1_open_connections += change
     counters.h1_open_streams += change
-    server.counters.used_conn_cur += change
     if change > 0:
         counters.h1_total_connections += 1
         counters.h1_total_streams += 1
-        server.pool.note_use()
 
 
 def connected(stream: Any) -> None:
@@ -273,7 +275,11 @@ async def after_failure(stream: Any, server: Server, began: float) -> None:
         timed_out = True  # the same one again: there was a pause already, or none is needed
     count_on(backend, server, "wretr")
     if not timed_out:
-        await rest(stream, min(PAUSE, backend.timeout_connect) - (stream.process.clock.now() - began))
+        server.counters.scur -= 1  # the slot stays taken, but nothing goes on with the server
+        try:
+            await rest(stream, min(PAUSE, backend.timeout_connect) - (stream.process.clock.now() - began))
+        finally:
+            server.counters.scur += 1
 
 
 def tell_of_binding(stream: Any, backend: Backend, server: Server) -> None:

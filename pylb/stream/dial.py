@@ -149,7 +149,7 @@ class Handshake(asyncio.Protocol):
         counters: tuple[TrafficCounters, ...] = (),
     ) -> None:  # fmt: skip
         self._process = process
-        self._counters = counters  # of failed handshakes
+        self._counters = counters  # of handshakes, whatever becomes of them
         self._context, self._mux, self._name, self._failed = context, mux, server_name, failed
         self.connecting: Connecting | None = None
         self._layer: TlsLayer | None = None
@@ -167,6 +167,8 @@ class Handshake(asyncio.Protocol):
     def _ready(self) -> None:
         layer, self._layer = self._layer, None
         assert layer is not None
+        for counters in self._counters:
+            counters.ssl_sess += 1
         layer.set_protocol(self._mux)
         self._mux.connection_made(layer)
 

@@ -110,8 +110,8 @@ class Stream:
         self.cookie_captured_request: bytes | None = None
         self.cookie_captured_response: bytes | None = None
         self.own_timeouts = NO_TIMEOUTS  # `set-timeout`: "server", "tunnel"
-        self.number = process.streams_seen
-        process.streams_seen += 1
+        self.number = process.counters.requests_total
+        process.counters.requests_total += 1
 
     # -- being driven
     def start(self) -> None:

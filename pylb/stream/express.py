@@ -60,7 +60,6 @@ def take(front: ClientH1, data: bytes) -> bool:
     else:
         rate.tick(now)
     session.requests += 1
-    process.counters.requests_total += 1
     request = Request(method, target, 11, Headers(known.headers), NO_BODY, 0, True, None, False, len(data), known)
     stream = front.stream = HttpStream(session, front, request, front.idle_from, now)
     stream.bytes_in = HTX_REQUEST_LINE + len(method) + len(target) + known.fields_size

@@ -193,6 +193,7 @@ class ServerTcp(Tcp):
 
     def detach(self, keep: bool) -> None:
         """The stream is over."""
+        self.server.counters.used_conn_cur -= 1
         if not self.transport.is_closing():
             if self.sent_eof and self.stream.response_complete:
                 self.close()

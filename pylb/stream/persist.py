@@ -206,7 +206,7 @@ def write_response(stream: HttpStream) -> None:
     assert cookie is not None and response is not None
     if stream.ignored:
         return
-    if response.headers.contains(b"set-cookie"):
+    if scruples.sets_cookie(response.headers):
         edit_set_cookies(response.headers, cookie.name, lambda value: servers_value(stream, cookie, value))
     if "insert" in cookie.flags and stream.server is not None and wants_cookie(stream, cookie):
         insert(stream, cookie, stream.server)

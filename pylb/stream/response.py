@@ -143,10 +143,11 @@ async def apply_rules(stream: HttpStream) -> None:
         await response_rules(stream, backend.http_response)
     if frontend.http_response and frontend.own_backend is not backend:
         await response_rules(stream, frontend.http_response)
-    if backend.checks_cacheability:
-        scruples.check_cacheability(stream)
+    suspect = backend.checks_cacheability and scruples.sets_cookie(response.headers)  # our own cookie is no reason, and may forbid caching
     if backend.cookie is not None:
         persist.write_response(stream)
+    if suspect:
+        scruples.check_cacheability(stream)
     await after_response(stream)
     settle_framing(response)
 

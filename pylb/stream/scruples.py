@@ -40,10 +40,10 @@ def restrict_names(stream: HttpStream, how: str) -> None:
 
 
 def check_cacheability(stream: HttpStream) -> None:
-    """Block a response that sets a cookie and that a cache could keep."""
+    """Block a response whose server sets a cookie, when a cache could keep it."""
     response, backend, server = stream.response, stream.backend, stream.server
     assert response is not None and backend is not None and server is not None
-    if not sets_cookie(response.headers) or not is_cacheable(stream.request, response):
+    if not is_cacheable(stream.request, response):
         return
     stream.count("dresp")
     text = f"Blocking cacheable cookie in response from instance {backend.name}, server {server.name}."
@@ -55,6 +55,7 @@ def check_cacheability(stream: HttpStream) -> None:
 
 
 def sets_cookie(headers: Headers) -> bool:
+    """Does the server set any?"""
     return headers.contains(b"set-cookie") or headers.contains(b"set-cookie2")
 
 

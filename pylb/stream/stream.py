@@ -118,7 +118,6 @@ class HttpStream(Stream):
     def count_request(self) -> None:
         """Count the request on the frontend; what `tcp-request content` rejects is none."""
         self.frontend.counters.request_came(self.now)
-        self.process.counters.requests_total += 1
         if self.process.tables is not None:
             tracking.count(self, tracking.REQUEST, self.now)
 
@@ -471,6 +470,8 @@ class HttpStream(Stream):
     @classmethod
     def log_refused(cls, session: Session, idle_from: float, began: float, who: str, when: str, status: int) -> None:
         """The line of bytes that never became a request: `<BADREQ>`, with the letters of its end."""
+        if session.frontend.send_log is None:
+            return
         stream = cls(session, None, Request(b"", b"<BADREQ>", 11), idle_from, began)
         stream.streamless = True
         stream.request_line = b"<BADREQ>"

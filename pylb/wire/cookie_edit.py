@@ -28,16 +28,16 @@ class Part(NamedTuple):
 
 def edit_cookies(headers: Headers, name: bytes, edit: Edit) -> None:
     """Apply `edit` to each cookie called `name` of a request."""
-    _edit(headers, b"cookie", lambda text: edit_request(text, name, edit))
+    _edit(headers, (b"cookie",), lambda text: edit_request(text, name, edit))
 
 
 def edit_set_cookies(headers: Headers, name: bytes, edit: Edit) -> None:
     """Apply `edit` to each cookie called `name` that a response sets."""
-    _edit(headers, b"set-cookie", lambda text: edit_response(text, name, edit))
+    _edit(headers, (b"set-cookie", b"set-cookie2"), lambda text: edit_response(text, name, edit))
 
 
-def _edit(headers: Headers, field: bytes, change: Callable[[bytes], bytes | None]) -> None:
-    fields = [(key, change(text) if key == field else text) for key, text in headers]
+def _edit(headers: Headers, names: tuple[bytes, ...], change: Callable[[bytes], bytes | None]) -> None:
+    fields = [(key, change(text) if key in names else text) for key, text in headers]
     headers[:] = [(key, text) for key, text in fields if text is not None]
 
 

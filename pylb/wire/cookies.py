@@ -98,9 +98,9 @@ def response_cookies(headers: Headers, name: bytes | None = None) -> Iterator[by
 
 def capture(headers: Headers, prefix: bytes, exact: bool, response: bool = False) -> bytes | None:
     """The first cookie whose name begins with `prefix` (is it, when `exact`), as ``name=value`` (`capture cookie`)."""
-    field, scan = (b"set-cookie", set_cookies) if response else (b"cookie", cookies)
+    fields, scan = ((b"set-cookie", b"set-cookie2"), set_cookies) if response else ((b"cookie",), cookies)
     for key, text in headers:
-        if key != field or prefix not in text:
+        if key not in fields or prefix not in text:
             continue
         for cookie in scan(text):
             if cookie.name == prefix or (not exact and cookie.name.startswith(prefix)):

@@ -2,14 +2,12 @@
 can be seen of it is compared.
 
 Seen are: the bytes at each client and how and when its connection ended, the bytes on each connection to the server and how it ended, log lines with
-their timers, and the differences of all columns of `show stat` that do not measure time. Masked are dates, ports, pids and the number of connections of
-the whole process (cases are played side by side); times may differ by `SLACK`.
+their timers, and what all columns of `show stat` and lines of `show info` say afterwards (masks.py). Masked are dates, ports, pids and the number of
+connections of the whole process, since some cases are played side by side; times may differ a little (comparing.py). A new case is one `Case(...)` in a table.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import socket
@@ -17,21 +15,17 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stream_peers import PATIENCE, Behaviour, Origin, Played, Script, Seen, play_client
+import masks
+from stream_peers import PATIENCE, Behaviour, Idle, Origin, Played, Script, Seen, Turns, play_client
 from waiting import readable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Origin: one\r\n\r\nhello"
-SLACK = (0.12, 0.3)  # seconds, and of the whole
-UNSTEADY = set(
-    "pxname # pxname svname status lastchg downtime pid iid sid rate rate_max check_status check_code check_duration req_rate req_rate_max last_chk last_agt qtime ctime"
-    " rtime ttime addr cookie mode algo conn_rate conn_rate_max check_desc agent_desc qtime_max ctime_max rtime_max ttime_max srv_icur src_ilim ssl_reused_sess".split()  # sessions with servers are not resumed yet
-) | {"# pxname"}
-WIDTH = 88
+POOLS = " default-server pool-purge-delay 1h\n"  # what lies idle in a pool shall not depend on when it is looked at
 DEFAULTS = (("named", " option httplog\n"), ("plain", ""))
 
 
@@ -67,6 +61,13 @@ class Case:
     statistics: bool = True
     logs_exact: bool = True
     plain_log: bool = False  # HAProxy's default format
+    covers: str = ""  # cells of the grid that it was written for (grid.py): "client FIN/queue, timeout/head"
+
+    @property
+    def length(self) -> float:
+        """About how many seconds it takes."""
+        scripts = [max((seconds(script) for script in part), default=0.0) for part in ((self.client, *self.others), (*scripts_of(self.origin), *scripts_of(self.origin2)))]
+        return max(scripts) + (0 if self.patience == PATIENCE else self.patience) + self.linger + self.settle
 
 
 @dataclass
@@ -76,6 +77,18 @@ class Outcome:
     played: Played = field(default_factory=Played)
     logs: list[str] = field(default_factory=list)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    info: dict[str, str] = field(default_factory=dict)  # what this case, and those played beside it, did to `show info`
+
+
+def scripts_of(given: Mapping[bytes, Behaviour] | Behaviour) -> list[Script]:
+    """All scripts of an origin."""
+    many = given.values() if isinstance(given, Mapping) else [given]
+    return [script for one in many for script in (one.scripts if isinstance(one, Turns) else (one,))]
+
+
+def seconds(script: Script) -> float:
+    """The pauses of a script."""
+    return sum(step if isinstance(step, float) else step.seconds if isinstance(step, Idle) else 0.0 for step in script)
 
 
 def behaviours(given: Mapping[bytes, Behaviour] | Behaviour, tcp: bool) -> Mapping[bytes, Behaviour]:
@@ -102,9 +115,11 @@ class Rig:
             self.server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.server_tls.load_cert_chain(bundle)
         self.logs: dict[str, list[str]] = {}
+        self.asked, self.told, self.asking = 0, 0, threading.Lock()
         self.arrived = threading.Condition()
-        self.log = self.hold(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-        self.log.bind(str(directory / "log"))
+        self.log = self.hold(socket.socket(type=socket.SOCK_DGRAM))  # not a unix socket: of those the system holds ten lines only
+        self.log.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.log.bind((self.host, 0))
         threading.Thread(target=self._collect, daemon=True).start()
         (directory / "cfg").write_text(self.config(head))
         self.errors = directory / "stderr"
@@ -122,8 +137,8 @@ class Rig:
     # -- the configuration
     def config(self, head: str) -> str:
         text = (
-            f"global\n nbthread 1\n maxconn 3000\n log {self.directory}/log len 8192 local0\n stats socket {self.directory}/stats level admin\n{head}"
-            + "".join(f"defaults {name}\n mode http\n log global\n{style} timeout connect 2s\n timeout client 3s\n timeout server 3s\n" for name, style in DEFAULTS)
+            f"global\n nbthread 1\n maxconn 3000\n log {'%s:%d' % self.log.getsockname()} len 8192 local0\n stats socket {self.directory}/stats level admin\n{head}"
+            + "".join(f"defaults {name}\n mode http\n log global\n{style} timeout connect 2s\n timeout client 3s\n timeout server 3s\n{POOLS}" for name, style in DEFAULTS)
         )
         return text + "".join(self.sections(case) for case in self.cases)
 
@@ -188,12 +203,14 @@ class Rig:
         raise AssertionError(said)
 
     def command(self, line: str) -> str:
-        """What the stats socket answers."""
-        with socket.socket(socket.AF_UNIX) as one:
+        """What the stats socket answers; one at a time, since it takes few connections."""
+        with self.asking, socket.socket(socket.AF_UNIX) as one:
             one.settimeout(10)
             one.connect(str(self.directory / "stats"))
             one.sendall(line.encode() + b"\n")
-            return b"".join(iter(lambda: one.recv(262144), b"")).decode("latin-1")
+            answer = b"".join(iter(lambda: one.recv(262144), b""))
+            self.asked, self.told = self.asked + 1, self.told + len(answer)
+        return answer.decode("latin-1")
 
     def stop(self) -> None:
         if hasattr(self, "process"):
@@ -224,38 +241,37 @@ class Rig:
                 self.arrived.notify_all()
 
     def statistics(self, case: Case) -> dict[str, dict[str, str]]:
-        rows: dict[str, dict[str, str]] = {}
-        for proxy in {f"f_{case.name}", f"f_{case.name}" if case.listen else f"b_{case.name}"}:
-            for row in csv.DictReader(io.StringIO(self.command(f"show stat {proxy} 7 -1"))):
-                rows[f"{row['# pxname']}/{row['svname']}"] = row
-        return {name: rows[name] for name in sorted(rows)}
+        proxies = [f"f_{case.name}"] if case.listen else [f"b_{case.name}", f"f_{case.name}"]
+        return {name: row for proxy in proxies for name, row in sorted(masks.rows(self.command(f"show stat {proxy} 7 -1")).items())}
+
+    def answered(self, case: Case, line: str) -> None:
+        """A command of a script: `{f}` and `{b}` are the proxies of its case, `{session}` each of its streams."""
+        line = line.replace("{f}", f"f_{case.name}").replace("{b}", f"f_{case.name}" if case.listen else f"b_{case.name}")
+        names = re.findall(rf"(?m)^(0x\w+): .* fe=f_{case.name} ", self.command("show sess")) if "{session}" in line else [""]
+        for name in names:
+            self.command(line.replace("{session}", name))
 
     # -- playing
     def play(self, case: Case, patience: float = 1.0) -> Outcome:
         """One case; `patience` stretches the waits for things to settle."""
         origins = self.origins.get(case.name, [])
-        if any(origin.pipes for origin in origins):
-            for origin in origins:
-                origin.forget()
-            time.sleep(0.05)
-        with self.arrived:
-            self.logs.pop(case.name, None)
         before = self.statistics(case) if case.statistics else {}
         outcome = Outcome()
         scripts = [case.client, *case.others]
         with ThreadPoolExecutor(len(scripts)) as pool:
             outcome.played.clients = list(pool.map(lambda script: self.one_client(case, script, patience), scripts))
-        outcome.logs = [masked(line) for line in self._await_logs(case, scripts, patience)]
+        outcome.logs = [masks.masked(line) for line in self._await_logs(case, scripts, patience)]
         time.sleep(case.settle * patience)
         outcome.played.servers = [Seen(pipe.seen.data, pipe.seen.end, pipe.seen.seconds) for origin in origins for pipe in list(origin.pipes)]
         if case.statistics:
-            outcome.columns = {name: differences(before[name], row) for name, row in self.statistics(case).items()}
+            outcome.columns = {name: masks.changes(before[name], row) for name, row in self.statistics(case).items()}
         return outcome
 
     def one_client(self, case: Case, script: Script, patience: float) -> Seen:
         answers = case.answers if case.answers is not None else heads(script)
         linger = case.linger * patience
-        return play_client(self.addresses[case.name], script, answers, case.patience, linger, self.client_tls if case.tls else None, case.window)
+        tls = self.client_tls if case.tls else None
+        return play_client(self.addresses[case.name], script, answers, case.patience, linger, tls, case.window, lambda line: self.answered(case, line))
 
     def _await_logs(self, case: Case, scripts: Sequence[Script], patience: float) -> list[str]:
         expected = case.logs if case.logs is not None else max(1, sum(heads(script) for script in scripts))
@@ -265,9 +281,30 @@ class Rig:
                 self.arrived.wait(left)
             return list(self.logs.get(case.name, []))
 
-    def play_all(self, cases: Sequence[Case], side_by_side: int, patience: float) -> dict[str, Outcome]:
+    def play_all(self, cases: Sequence[Case], side_by_side: int, patience: float, apart: Container[str] = ()) -> dict[str, Outcome]:
+        """So many cases at a time, of like length: what `show info` counts belongs to all of them. What some cases do to it is known to differ: `apart`."""
+        found: dict[str, Outcome] = {}
         with ThreadPoolExecutor(side_by_side) as pool:
-            return dict(zip([case.name for case in cases], pool.map(lambda case: self.play(case, patience), cases), strict=True))
+            for many in [*together([case for case in cases if case.name not in apart], side_by_side), *together([case for case in cases if case.name in apart], side_by_side)]:
+                before = self.information()
+                outcomes = list(pool.map(lambda case: self.play(case, patience), many))
+                changed = masks.info_changes(before, self.information())
+                for case, outcome in zip(many, outcomes, strict=True):
+                    outcome.info = changed
+                    found[case.name] = outcome
+        return found
+
+    def information(self) -> dict[str, str]:
+        """`show info`, but for what our own commands did to it."""
+        own = {"CumConns": self.asked + 1, "CumReq": self.asked + 1, "TotalBytesOut": self.told}
+        found = masks.info(self.command("show info"))
+        return found | {name: str(int(found[name]) - number) for name, number in own.items()}
+
+
+def together(cases: Sequence[Case], count: int) -> list[Sequence[Case]]:
+    """Groups of cases that take about the same time."""
+    ordered = sorted(cases, key=lambda case: case.length)
+    return [ordered[at : at + count] for at in range(0, len(ordered), count)]
 
 
 def heads(script: Script) -> int:
@@ -277,136 +314,3 @@ def heads(script: Script) -> int:
 
 def indented(text: str) -> str:
     return "".join(f" {line.strip()}\n" for line in text.splitlines() if line.strip())
-
-
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    """What a case changed, for counters; what is there, for everything else."""
-    found = {}
-    for name, value in after.items():
-        if name in UNSTEADY or not name:
-            continue
-        if name == "lastsess":
-            value = "some" if value not in ("-1", "") else value
-        elif re.fullmatch(r"-?\d+", value or "") and re.fullmatch(r"-?\d+", before.get(name, "") or ""):
-            value = value if name in ("scur", "qcur") or name.endswith("_cur") or "open" in name else str(int(value) - int(before[name]))
-        found[name] = value
-    return found
-
-
-def masked(line: str) -> str:
-    """A log line without what differs from run to run: pid, dates, ports, and how many connections the process has."""
-    line = re.sub(r"^<(\d+)>\w+ +\d+ [\d:]+ \S+\[\d+\]: ", r"<\1>", line.rstrip("\n"))
-    line = re.sub(r"\[\d+/\w+/\d+:[\d:.]+\]", "[DATE]", line)
-    line = re.sub(r"\b(127(?:\.\d+){3}):\d+", r"HOST:PORT", line)
-    line = re.sub(r"( [-\w]{2,4}) \d+(/\d+/\d+/\d+/\+?\d+ \d+/\d+)", r"\1 A\2", line, count=1)
-    line = re.sub(r"\[\d+/\w+/\d+:[\d:]+ [-+]\d+\]", "[DATE]", line)  # CLF
-    line = re.sub(r'(" )(?:-?\d+ )+([-\w]{4} )\d+ ', r"\1TIMERS \2A ", line)
-    line = re.sub(r'(HTTP/1\.\d" \d+ \d+ "" "") \d+ \d+', r"\1 PORT MS", line)
-    return re.sub(r"^(<\d+>)127\.[\d.]+ ", r"\1HOST ", line)
-
-
-# -- comparing
-TIMERS = re.compile(r"(?<= )[-+]?\d+(?:/[-+]?\d+){2,4}(?= )")
-
-
-def near(one: float, other: float) -> bool:
-    """Are two times in seconds the same as far as a busy machine lets us see?"""
-    return abs(one - other) <= SLACK[0] + SLACK[1] * max(one, other)
-
-
-def same_line(theirs: str, ours: str) -> bool:
-    """Are two log lines the same, timers apart which may differ a little?"""
-    if TIMERS.sub("T", theirs, count=1) != TIMERS.sub("T", ours, count=1):
-        return False
-    one, other = TIMERS.search(theirs), TIMERS.search(ours)
-    if one is None or other is None:
-        return one is other
-    pairs = [(int(a), int(b)) for a, b in zip(one[0].split("/"), other[0].split("/"), strict=False)]
-    return all((a < 0) == (b < 0) and near(a / 1000, b / 1000) for a, b in pairs)
-
-
-def same_seen(case: Case, theirs: Seen, ours: Seen, server: bool) -> bool:
-    if case.bytes_exact and theirs.data != ours.data:
-        return False
-    if server:
-        return not case.ends or theirs.end == ours.end
-    return theirs.end == ours.end and near(theirs.seconds, ours.seconds)
-
-
-def differing(case: Case, theirs: Outcome, ours: Outcome) -> list[str]:
-    """What is not the same; nothing when all is."""
-    found = []
-    for name, one, other in (("clients", theirs.played.clients, ours.played.clients), ("servers", theirs.played.servers, ours.played.servers)):
-        if len(one) != len(other) or not all(same_seen(case, a, b, name == "servers") for a, b in zip(one, other, strict=True)):
-            found.append(name)
-    if len(theirs.logs) != len(ours.logs) or not all(same_line(a, b) for a, b in zip(sorted(theirs.logs, key=no_timers), sorted(ours.logs, key=no_timers), strict=True)):
-        found += ["logs"] * case.logs_exact
-    if theirs.columns != ours.columns:
-        found.append("columns")
-    return found
-
-
-def no_timers(line: str) -> str:
-    return TIMERS.sub("T", line, count=1)
-
-
-def transcript(outcome: Outcome, other: Outcome) -> list[str]:
-    """What was seen, line by line; columns only where the programs differ."""
-    lines = []
-    for number, seen in enumerate(outcome.played.clients):
-        lines += [f"client {number}: {seen.end} after {seen.seconds:.1f} s", *quoted(seen.data)]
-    for number, seen in enumerate(outcome.played.servers):
-        lines += [f"server connection {number}: {seen.end}", *quoted(seen.data)]
-    lines += [f"log {line[at : at + WIDTH - 4]}" for line in outcome.logs for at in range(0, len(line), WIDTH - 4)]
-    for row, columns in outcome.columns.items():
-        others = other.columns.get(row, {})
-        wrong = [f"{name}={value}" for name, value in columns.items() if others.get(name) != value]
-        lines.append(f"{row}: {' '.join(wrong)}" if wrong else row)
-    return lines
-
-
-def quoted(data: bytes) -> list[str]:
-    text = repr(data[:1200])[2:-1].replace("\\n", "\\n\n").split("\n")
-    lines = [line[at : at + WIDTH - 4] for line in text for at in range(0, max(1, len(line)), WIDTH - 4)]
-    return [f"  {line}" for line in lines if line] + ([f"  ... {len(data)} bytes"] if len(data) > 1200 else [])
-
-
-def side_by_side(theirs: Outcome, ours: Outcome) -> str:
-    """Both transcripts, haproxy's on the left; lines that differ are marked."""
-    left, right = transcript(theirs, ours), transcript(ours, theirs)
-    rows = [f"   {'haproxy':<{WIDTH}}  pylb"]
-    for at in range(max(len(left), len(right))):
-        one, other = (side[at] if at < len(side) else "" for side in (left, right))
-        rows.append(f"{' ' if one == other else '*'}  {one:<{WIDTH}}  {other}")
-    return "\n".join(rows)
-
-
-class Pair:
-    """Both programs with the same cases."""
-
-    def __init__(self, cases: Sequence[Case], directory: Path, commands: tuple[Sequence[str], Sequence[str]], bundle: Path | None = None, head: str = "") -> None:
-        self.cases = {case.name: case for case in cases}
-        with ThreadPoolExecutor(2) as pool:
-            made = [pool.submit(Rig, command, cases, directory / name, bundle, head) for name, command in zip(("theirs", "ours"), commands, strict=True)]
-            self.rigs = [one.result() for one in made]
-        self.outcomes: list[dict[str, Outcome]] = [{}, {}]
-
-    def play_all(self) -> None:
-        """Play everything; what differs is played again with more patience and less company, since loaded machines make differences that nobody made."""
-        todo = list(self.cases)
-        for side_by_side, patience in ((10, 1.0), (5, 1.5), (2, 2.5)):
-            with ThreadPoolExecutor(2) as pool:
-                plays = pool.map(lambda rig: rig.play_all([self.cases[name] for name in todo], side_by_side, patience), self.rigs)  # noqa: B023
-                for known, fresh in zip(self.outcomes, plays, strict=True):
-                    known.update(fresh)
-            todo = [name for name in todo if differing(self.cases[name], *(outcomes[name] for outcomes in self.outcomes))]
-
-    def compare(self, name: str) -> str:
-        """Empty when the programs agree on a case."""
-        theirs, ours = (outcomes[name] for outcomes in self.outcomes)
-        wrong = differing(self.cases[name], theirs, ours)
-        return f"{name}: {', '.join(wrong)} differ\n{side_by_side(theirs, ours)}" if wrong else ""
-
-    def stop(self) -> None:
-        for rig in self.rigs:
-            rig.stop()

@@ -180,6 +180,7 @@ ENDS = [
 
 LONG = [
     Case("long_uri", (get("/" + "a" * 3000),)),
+    Case("cookie_2_captured", (get("/1"),), "capture cookie sid len 10", origin=(BODY, answer(headers="Set-Cookie2: sid=abc\r\n"))),
     Case("long_cookie", (get("/1", "Cookie: sid=" + "a" * 200 + "\r\n"),), "capture cookie sid len 100"),
 ]
 ADJUSTED = " h1-case-adjust host Host\n h1-case-adjust x-origin X-Origin\n h1-case-adjust content-length Content-LENGTH\n h1-case-adjust x-t X-T\n h1-case-adjust connection Connection\n"

@@ -51,7 +51,7 @@ SERVER_LEAVES = [
     for state, client, script in (
         ("accept", (get("/1"),), ()),
         ("head", (get("/1"),), (BODY,)),
-        ("half_head", (get("/1"),), (BODY, b"HTTP/1.1 200 O")),
+        ("half_head", (get("/1"),), (BODY, b"HTTP/1.1 200 O", 0.05)),
         ("response", (get("/1"),), (BODY, b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nabc", 0.1)),
         ("chunks", (get("/1"),), (BODY, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", 0.1)),
         ("upload", (HALF,), (Until(b"abc"),)),
@@ -139,7 +139,7 @@ QUEUES = [
     Case("queue_of_three", (0.25, get("/1")), server=FULL, origin=(BODY, 0.2, OK), others=((get("/2"),), (0.4, get("/3")), (0.55, get("/4")))),
     Case("queue_two_servers", (0.25, get("/1")), server=FULL, origin=(BODY, 0.3, OK), servers=("s2 {origin2} maxconn 1",), origin2=(BODY, 0.5, OK), others=((get("/2"),), (0.05, get("/3")))),
     Case("queue_keep_alive", (get("/1"), Answers(1), 0.3, get("/2")), server=FULL, others=((0.1, get("/3")),)),
-    Case("queue_maxqueue", (0.25, get("/1")), server=f"{FULL} maxqueue 1", origin=(BODY, 0.4, OK), others=((get("/2"),), (0.4, get("/3"))), back="option redispatch"),
+    Case("queue_maxqueue", (0.25, get("/1")), server=f"{FULL} maxqueue 1", origin=(BODY, 0.5, OK), others=((get("/2"),), (0.37, get("/3"))), back="option redispatch"),
     Case("queue_priority", (0.25, get("/1")), back="http-request set-priority-class int(-10) if { path /3 }", server=FULL, origin=(BODY, 0.2, OK), others=((get("/2"),), (0.4, get("/3")))),
     Case("queue_tcp", (0.25, b"one", 0.6), tcp=True, server=FULL, origin=(Until(b"o"), b"hello", 0.2, CLOSE), others=((b"two", 0.5),), answers=0, logs=2, patience=0.3),
     Case("frontend_maxconn", (0.25, get("/1")), "maxconn 1", others=((get("/2"), 0.4, CLOSE),), logs=2),

@@ -13,7 +13,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 FIN, RST, CLOSE, BODY, NOTIFY = "FIN", "RST", "CLOSE", "BODY", "NOTIFY"
@@ -48,7 +48,14 @@ class Size:
     count: int
 
 
-Step = bytes | float | str | Idle | Answers | Until | Size
+@dataclass(frozen=True)
+class Command:
+    """A client's script tells the stats socket this; `{session}`: each of the case's streams, `{f}` and `{b}`: its proxies."""
+
+    line: str
+
+
+Step = bytes | float | str | Idle | Answers | Until | Size | Command
 Script = Sequence[Step]
 
 
@@ -265,13 +272,6 @@ class Origin:
         for pipe in self.pipes:
             pipe.raw.close()
 
-    def forget(self) -> None:
-        """A new play begins, without connections of the last one in anybody's pool."""
-        for pipe in self.pipes:
-            if pipe.raw.fileno() >= 0:
-                pipe.finish()
-        self.pipes, self.visits = [], {}
-
     def _accept(self) -> None:
         while True:
             try:
@@ -378,7 +378,9 @@ class Played:
     servers: list[Seen] = field(default_factory=list)
 
 
-def play_client(address: tuple[str, int], script: Script, answers: int, patience: float, linger: float, tls: ssl.SSLContext | None, window: int = 0) -> Seen:
+def play_client(
+    address: tuple[str, int], script: Script, answers: int, patience: float, linger: float, tls: ssl.SSLContext | None, window: int, command: Callable[[str], None]
+) -> Seen:
     """One client's whole life; at its end it waits for its answers, then a little for the end of the connection, then leaves."""
     raw = socket.socket()
     if window:
@@ -389,7 +391,9 @@ def play_client(address: tuple[str, int], script: Script, answers: int, patience
     raw.connect(address)
     pipe = Pipe(raw, tls)
     for step in script:
-        if not pipe.step(step):
+        if isinstance(step, Command):
+            command(step.line)
+        elif not pipe.step(step):
             return pipe.seen
     if answers:
         pipe.await_data(lambda: complete_answers(pipe.seen.data) >= answers, patience)

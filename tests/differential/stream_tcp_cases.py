@@ -69,7 +69,7 @@ CASES = [
     relay("reject", (b"ping", 0.2), front="tcp-request content reject", statistics=False),
     relay("inspect_delay", (0.2, b"ping", Until(b"pong"), CLOSE), front="tcp-request inspect-delay 1s\ntcp-request content accept if { req.len gt 0 }"),
     relay("inspect_delay_over", (0.5,), front="tcp-request inspect-delay 200ms\ntcp-request content reject if { req.len gt 10 }\ntcp-request content accept", origin=(0.1, b"hi", CLOSE)),
-    relay("response_reject", (*PING, 0.3), back="tcp-response content reject", statistics=False),
+    relay("response_reject", (0.3,), back="tcp-response content reject", statistics=False),
     relay("listen", (*PING, CLOSE), listen=True),
     relay("tls", (*PING, 0.1, NOTIFY, 0.2, CLOSE), tls=True),
     relay("tls_fin", (*PING, 0.1, FIN, 0.2), tls=True),

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import gc
 import io
 import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from config.both import haproxy_says, pylb_says
 from cookie_cases import GROUPS
 from cookie_snippets import SNIPPETS
-from harness import Pair, Rig
+from harness import Rig
 from oracle import HAPROXY, needs_haproxy
+from suites import Suite
 
 from pylb.stream.persist import read_date
 
@@ -37,56 +36,21 @@ def undated(data: bytes) -> bytes:
     return DATE.sub(lambda found: b"TODAY" if abs(read_date(found[0]) - time.time()) < 90 else found[0], data)
 
 
-def mask(pair: Pair) -> None:
-    for outcomes in pair.outcomes:
-        for outcome in outcomes.values():
-            outcome.played.clients = [replace(one, data=undated(one.data)) for one in outcome.played.clients]
-
-
 def cookies(rig: Rig) -> list[tuple[str, str, str]]:
     """The `cookie` column of `show stat`."""
     return sorted((row["# pxname"], row["svname"], row["cookie"]) for row in csv.DictReader(io.StringIO(rig.command("show stat -1 6 -1"))))
 
 
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Pair]]:
-    """Both programs after the cases of a group were played; a group is played when it is first asked for, and only one is there at a time."""
-    made: dict[str, Pair] = {}
-
-    def play(group: str, again: bool = True) -> Pair:
-        pair = Pair(GROUPS[group], tmp_path_factory.mktemp(group), COMMANDS)
-        try:
-            pair.play_all()
-        except ValueError:  # more descriptors than select() knows, in a long run: begin anew
-            pair.stop()
-            if not again:
-                raise
-            return play(group, again=False)
-        mask(pair)
-        return pair
-
-    def played(group: str) -> Pair:
-        if group not in made:
-            for other in made.values():
-                other.stop()
-            made.clear()
-            gc.collect()
-            made[group] = play(group)
-        return made[group]
-
-    yield played
-    for one in made.values():
-        one.stop()
+SUITES = {group: Suite(group, cases, mask=undated, ask=cookies) for group, cases in GROUPS.items()}
 
 
 @pytest.mark.parametrize(("group", "name"), [(group, case.name) for group, cases in GROUPS.items() for case in cases])
-def test_same(pairs: Callable[[str], Pair], group: str, name: str) -> None:
-    difference = pairs(group).compare(name)
-    assert not difference, difference
+def test_same(group: str, name: str) -> None:
+    SUITES[group].check(name)
 
 
-def test_column(pairs: Callable[[str], Pair]) -> None:
-    theirs, ours = (cookies(rig) for rig in pairs("queues").rigs)
+def test_column() -> None:
+    theirs, ours = SUITES["queues"].played.asked
     assert ours == theirs
     assert any(value == "SRV" for _, _, value in ours)
 

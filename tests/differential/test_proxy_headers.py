@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from certificates import make_bundle
-from harness import OK, Case, Pair
-from oracle import HAPROXY, needs_haproxy
+from harness import OK, Case
+from oracle import needs_haproxy
 from stream_peers import CLOSE, FIN, Answers
+from suites import Suite
 
 from pylb.wire.proxy_protocol import AUTHORITY, NOOP, SIGNATURE, write_v2
 
@@ -58,24 +51,9 @@ ACCEPTED = {
 }
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    directory = tmp_path_factory.mktemp("proxy-protocol")
-    make_bundle(directory / "bundle.pem", ["a.example"])
-    both = Pair(CASES, directory, ([HAPROXY], [sys.executable, "-m", "pylb"]), directory / "bundle.pem")
-    try:
-        both.play_all()
-        yield both
-    finally:
-        both.stop()
+SUITE = Suite("proxy-headers", CASES, ACCEPTED)
 
 
-def marked(name: str) -> object:
-    """A case's parameter, marked when its difference is known."""
-    return pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=ACCEPTED[name])) if name in ACCEPTED else name
-
-
-@pytest.mark.parametrize("name", [marked(case.name) for case in CASES])
-def test_same(pair: Pair, name: str) -> None:
-    difference = pair.compare(name)
-    assert not difference, difference
+@pytest.mark.parametrize("name", SUITE.names())
+def test_same(name: str) -> None:
+    SUITE.check(name)

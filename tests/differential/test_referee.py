@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator
 
 import pytest
-from harness import Case, Pair
-from oracle import HAPROXY, needs_haproxy
+from harness import Case
+from oracle import needs_haproxy
+from suites import Suite
 
 pytestmark = needs_haproxy
 HOST = b"Host: a\r\n"
@@ -58,14 +57,7 @@ ODD: dict[str, tuple[bytes, int]] = {
 CASES = [Case(name, (data,), answers=1, logs=1, statistics=False) for name, (data, _) in ODD.items()]
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    both = Pair(CASES, tmp_path_factory.mktemp("referee"), ([HAPROXY], [sys.executable, "-m", "pylb"]))
-    try:
-        both.play_all()
-        yield both
-    finally:
-        both.stop()
+SUITE = Suite("referee", CASES)
 
 
 def status(data: bytes) -> int:
@@ -74,6 +66,6 @@ def status(data: bytes) -> int:
 
 
 @pytest.mark.parametrize("name", list(ODD))
-def test_verdict(pair: Pair, name: str) -> None:
-    theirs, ours = (status(outcomes[name].played.clients[0].data) for outcomes in pair.outcomes)
-    assert (theirs, ours) == (ODD[name][1], ODD[name][1]), pair.compare(name)
+def test_verdict(name: str) -> None:
+    theirs, ours = (status(outcome.played.clients[0].data) for outcome in SUITE.played.outcomes[name])
+    assert (theirs, ours) == (ODD[name][1], ODD[name][1]), SUITE.played.differences.get(name)

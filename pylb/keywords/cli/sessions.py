@@ -63,7 +63,7 @@ def everything(cli: Cli) -> Iterator[str]:
 
 def note(cli: Cli) -> None:
     """Streams that begin from now on belong to the next epoch."""
-    cli.process.listings.append(cli.process.streams_seen)
+    cli.process.listings.append(cli.process.counters.requests_total)
 
 
 def listing(cli: Cli) -> Iterator[str]:
