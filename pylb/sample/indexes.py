@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from operator import methodcaller
 from typing import Any
 
 from pylb.base.errors import Alert
@@ -158,7 +159,7 @@ class Beginning(Index):
 
     def tester(self) -> Callable[[Any], bool]:
         prefixes = tuple(key for key, _ in self.keys)
-        return lambda value: bool(value.startswith(prefixes))
+        return methodcaller("startswith", prefixes)
 
     def matches(self, value: bytes, key: bytes) -> bool:
         return value.startswith(key)
@@ -171,7 +172,7 @@ class Ending(Index):
 
     def tester(self) -> Callable[[Any], bool]:
         suffixes = tuple(key for key, _ in self.keys)
-        return lambda value: bool(value.endswith(suffixes))
+        return methodcaller("endswith", suffixes)
 
     def matches(self, value: bytes, key: bytes) -> bool:
         return value.endswith(key)

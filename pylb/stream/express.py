@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pylb.base.errors import BadMessage
 from pylb.base.freq import PERIOD
 from pylb.proxy.balance.base import ALL_FULL
 from pylb.stream import connect
@@ -19,38 +20,57 @@ from pylb.stream import request as request_steps
 from pylb.stream.response import MOST_TIMES, RESPONSE_LINE, count_status, fold_times
 from pylb.stream.rules import run_now
 from pylb.stream.stream import HTX_REQUEST_LINE, PREPARED, RULED, SENT, SWITCHED, HttpStream
-from pylb.wire.h1 import REQUEST_LINE, known_requests, known_responses, outgoing_request_head
+from pylb.wire.h1 import REQUEST_LINE, fields_size, known_requests, known_responses, outgoing_request_head, outgoing_response_head, read_response
 from pylb.wire.h1 import RESPONSE_LINE as STATUS_LINE
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request
 
 if TYPE_CHECKING:
+    from pylb.proxy.proxy import Backend
+    from pylb.proxy.server import Server
     from pylb.stream.mux_h1_client import ClientH1
     from pylb.stream.mux_h1_server import ServerH1
 
-NO_BODY = Framing.NONE
+NO_BODY, LENGTH = Framing.NONE, Framing.LENGTH
 ODD_METHODS = frozenset((b"HEAD", b"CONNECT"))
-CHALLENGES = frozenset((b"401", b"407"))
+CHALLENGES = frozenset((401, 407))
 LONGEST = 16384  # bytes of a response: far below what makes a connection blocked
 
 
 # -- the request
 def take(front: ClientH1, data: bytes) -> bool:
-    """Serve the request that `data` is; False: it is not for the lane, and nothing was done."""
+    """Serve the request that `data` is, if its fields are known from earlier ones; False: nothing was done."""
     line = REQUEST_LINE.match(data)
     if line is None:
         return False
     start = line.end()
     known = known_requests.get(data[start:])
-    session = front.session
-    if known is None or not known.simple or known.framing is not NO_BODY or len(data) + known.size > front.room or session.private_pools:
+    if known is None or not known.simple or known.framing is not NO_BODY or len(data) + known.size > front.room or front.session.private_pools:
         return False
-    method, target = line.groups()
-    frontend, process = front.frontend, session.process
-    front.request_began = now = process.clock.now()
+    # `ClientH1.read_requests`
     counters = front.counters
     counters.h1_open_streams += 1
     counters.h1_total_streams += 1
+    front.session.requests += 1
+    front.request_began = front.session.process.clock.now()
+    method, target = line.groups()
+    go(front, Request(method, target, 11, Headers(known.headers), NO_BODY, 0, True, None, False, len(data), known), data, start)
+    return True
+
+
+def suits(request: Request) -> bool:
+    """May this request, which came whole and alone, take the lane?"""
+    return (
+        request.framing is NO_BODY and request.keep_alive and request.version == 11 and request.upgrade is None
+        and not request.expect_continue and request.method != b"CONNECT"
+    )  # fmt: skip
+
+
+def go(front: ClientH1, request: Request, data: bytes, start: int) -> None:
+    """Do what rules say and send the request to a server. `data` is the whole head, its fields begin at `start`."""
+    known, target, method, now = request.known, request.target, request.method, front.request_began
+    # `Stream.count_request`
+    counters = front.counters
     counters.req_tot += 1
     rate = counters.req_rate
     if now - rate.since < PERIOD:
@@ -59,13 +79,12 @@ def take(front: ClientH1, data: bytes) -> bool:
             rate.highest = seen
     else:
         rate.tick(now)
-    session.requests += 1
-    request = Request(method, target, 11, Headers(known.headers), NO_BODY, 0, True, None, False, len(data), known)
-    stream = front.stream = HttpStream(session, front, request, front.idle_from, now)
-    stream.bytes_in = HTX_REQUEST_LINE + len(method) + len(target) + known.fields_size
+    stream = front.stream = HttpStream(front.session, front, request, front.idle_from, now)
+    stream.bytes_in = HTX_REQUEST_LINE + len(method) + len(target) + (fields_size(request.headers) if known is None else known.fields_size)
     stream.request_complete = stream.corked = stream.running = True
+    frontend = front.frontend
     if frontend.keeps_request_line:
-        stream.request_line = data[: min(start - 2, frontend.longest_line)]
+        stream.request_line = request.line()[: frontend.longest_line] if known is None else data[: min(start - 2, frontend.longest_line)]
     try:
         if frontend.http_request and (result := run_now(stream, frontend.http_request)) is not None:
             return leave(stream, RULED, result)
@@ -77,13 +96,23 @@ def take(front: ClientH1, data: bytes) -> bool:
     stream.time_request = int((now - stream.idle_from) * 1000)
     if frontend.adds_fields or backend.adds_fields:
         request_steps.add_fields(stream, frontend, backend)
+    back = choose(stream, backend)
+    if back is None:
+        return leave(stream, PREPARED)
+    untouched = known is not None and request.target is target and request.method is method and request.headers == known.headers
+    send(stream, back, data[:start] + known.tail if untouched else outgoing_request_head(request, close=False))  # type: ignore[union-attr]
+    return None
+
+
+def choose(stream: HttpStream, backend: Backend) -> ServerH1 | None:
+    """A slot on a server and a connection of its pool; None when either has to be waited for."""
     balancer = backend.balancer
     server = balancer.pick(stream, None)
     if server is None or server is ALL_FULL or (server.maxconn and server.full()):
-        return leave(stream, PREPARED)
+        return None
     # `connect.take`
-    stream.server, stream.server_slot, stream.time_queue = server, True, stream.time_request
     own, totals = server.counters, backend.counters
+    stream.server, stream.server_slot, stream.time_queue = server, True, stream.time_request
     server.served += 1
     own.scur = current = own.scur + 1
     if current > own.smax:
@@ -92,18 +121,13 @@ def take(front: ClientH1, data: bytes) -> bool:
     balancer.taken(server)
     own.lbtot += 1
     totals.lbtot += 1
-    own.lastsess = totals.lastsess = now
-    pooled = server.pool.get(stream) if server.in_express else None
-    if pooled is None:
-        return leave(stream, PREPARED)
-    untouched = request.target is target and request.method is method and request.headers == known.headers
-    send(stream, pooled, data[:start] + known.tail if untouched else None)
-    return True
+    own.lastsess = totals.lastsess = stream.now
+    return server.pool.get(stream) if server.in_express else None
 
 
-def send(stream: HttpStream, back: ServerH1, head: bytes | None) -> None:
-    """Have the connection for the stream, and send its request: as it is in `head`, or rendered anew since a rule changed it."""
-    server, front, request, now = back.server, stream.front, stream.request, stream.now
+def send(stream: HttpStream, back: ServerH1, head: bytes) -> None:
+    """Send the request on a connection of the pool."""
+    server, front, now = back.server, stream.front, stream.now
     own, totals = server.counters, back.counters
     # `connect.reuse`
     stream.time_connect = stream.time_queue
@@ -127,10 +151,8 @@ def send(stream: HttpStream, back: ServerH1, head: bytes | None) -> None:
         server.pool.note_use()
     # `connect.send_request`
     back.requests += 1
-    back.request_method = request.method
+    back.request_method = stream.request.method
     back.upgrade = None
-    if head is None:
-        head = outgoing_request_head(request, close=False)
     if not back.transport.is_closing():
         totals.h1_bytes_out += len(head)
         back.transport.write(head)
@@ -146,42 +168,63 @@ def send(stream: HttpStream, back: ServerH1, head: bytes | None) -> None:
         front.flush()
 
 
-def leave(stream: HttpStream, step: int, so_far: Any = None) -> bool:
+def leave(stream: HttpStream, step: int, so_far: Any = None) -> None:
     """Go on as any other stream does, from `step`."""
     stream.enter(step, so_far)
     stream.uncork()
-    return True
 
 
 # -- the response
 def finish(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
     """Answer the client with the response that `data` is, and end the stream; False: it is not for the lane, which the stream has left."""
-    line = STATUS_LINE.match(data)
-    if line is not None:
-        front, start = stream.front, line.end()
-        size = data.find(b"\r\n\r\n", start - 2) + 4
-        known = known_responses.get(data[start:size])
-        if (
-            known is not None and known.simple and size + known.length == len(data) <= LONGEST and size + known.size <= back.room
-            and back.request_method not in ODD_METHODS and line[1] not in CHALLENGES and not back.buffer
-            and not (front.gone or front.at_eof or front.blocked or stream.frontend.stopped or stream.process.stopping)
-        ):  # fmt: skip
-            stream.status = int(line[1])
-            stream.bytes_out += RESPONSE_LINE + len(line[2]) + known.fields_size + known.length
-            if stream.request_variables is not None:  # the request is over, and so are its variables
-                stream.request_variables = None
-            out = data[:start] + known.tail + data[size:]
-            front.counters.h1_bytes_out += len(out)
-            front.transport.write(out)
-            end(stream, back)
-            return True
-    stream.enter(SENT)
-    return False
+    line, front = STATUS_LINE.match(data), stream.front
+    if (
+        line is None or back.request_method in ODD_METHODS or back.buffer or len(data) > LONGEST
+        or front.gone or front.at_eof or front.blocked or front.frontend.stopped or stream.process.stopping
+    ):  # fmt: skip
+        stream.enter(SENT)
+        return False
+    start = line.end()
+    size = data.find(b"\r\n\r\n", start - 2) + 4
+    known = known_responses.get(data[start:size])
+    if known is None:
+        return finish_unknown(stream, back, data)
+    stream.status = status = int(line[1])
+    if not known.simple or size + known.length != len(data) or size + known.size > back.room or status in CHALLENGES:
+        stream.enter(SENT)
+        return False
+    stream.bytes_out += RESPONSE_LINE + len(line[2]) + known.fields_size + known.length
+    end(stream, back, data[:start] + known.tail + data[size:])
+    return True
 
 
-def end(stream: HttpStream, back: ServerH1) -> None:
-    """The client has its answer: give back the connection and the slot, count, log, and let the client's connection go on."""
+def finish_unknown(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
+    """The same for a response whose fields were not seen before."""
+    try:
+        got = read_response(data, back.request_method, back.limits)
+    except BadMessage:
+        got = None
+    if got is None or got[0].status < 200:
+        stream.enter(SENT)
+        return False
+    response, size = got
+    whole = response.framing is LENGTH and size + response.length == len(data) or response.framing is NO_BODY and size == len(data)
+    if not whole or not response.keep_alive or response.version != 11 or response.status in CHALLENGES:
+        stream.enter(SENT)
+        return False
+    stream.status = response.status
+    stream.bytes_out += RESPONSE_LINE + len(response.reason) + fields_size(response.headers) + len(data) - size
+    end(stream, back, outgoing_response_head(response, 11, close=False) + data[size:])
+    return True
+
+
+def end(stream: HttpStream, back: ServerH1, answer: bytes) -> None:
+    """Answer the client, give back the connection and the slot, count, log, and let the client's connection go on."""
     front, server, process = stream.front, back.server, stream.process
+    front.counters.h1_bytes_out += len(answer)
+    front.transport.write(answer)
+    if stream.request_variables is not None:  # the request is over, and so are its variables
+        stream.request_variables = None
     stream.now = now = process.clock.now()
     stream.time_data = stream.time_close = total = int((now - stream.idle_from) * 1000)
     # `connect.release`
@@ -199,7 +242,25 @@ def end(stream: HttpStream, back: ServerH1) -> None:
     if server.queue.places.entries or backend.queue.places.entries:
         process.loop.call_soon(connect.serve_queues, server)
     totals.scur -= 1
-    # `response.account`
+    account(stream, server, total)
+    stream.log()
+    # `ClientH1.finished`
+    front.stream = None
+    counters.h1_open_streams -= 1
+    front.idle_from = now
+    front.has_served = True
+    deadline = front.deadline
+    deadline.moment = idle_until = now + front.frontend.timeout_idle
+    if idle_until < deadline.armed_for:
+        deadline.arm(idle_until)
+    if front.buffer:
+        process.loop.call_soon(front.continue_reading)
+
+
+def account(stream: HttpStream, server: Server, total: int) -> None:
+    """The sums that are added at the end of a stream (`response.account`), and its times."""
+    backend = server.backend
+    counters, totals, own = stream.frontend.counters, backend.counters, server.counters
     size_in, size_out, listener = stream.bytes_in, stream.bytes_out, stream.session.listener.counters
     counters.bin += size_in
     counters.bout += size_out
@@ -224,15 +285,3 @@ def end(stream: HttpStream, back: ServerH1) -> None:
     backend.times.append((0, 0, answering, total - idle, totals.req_tot))
     if len(backend.times) >= MOST_TIMES:
         fold_times(backend)
-    stream.log()
-    # `ClientH1.finished`
-    front.stream = None
-    counters.h1_open_streams -= 1
-    front.idle_from = now
-    front.has_served = True
-    deadline = front.deadline
-    deadline.moment = idle_until = now + front.frontend.timeout_idle
-    if idle_until < deadline.armed_for:
-        deadline.arm(idle_until)
-    if front.buffer:
-        process.loop.call_soon(front.continue_reading)

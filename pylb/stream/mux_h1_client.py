@@ -136,6 +136,9 @@ class ClientH1(H1):
 
     def begin(self, request: Request, data: bytes, used: int) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
+        if self.express and used == len(data) and express.suits(request) and not self.session.private_pools:
+            express.go(self, request, data, data.find(b"\n") + 1)
+            return
         rest, later = data[used:], b""
         if request.framing is CHUNKED:
             self.head = data[:used]

@@ -33,8 +33,8 @@ class Target:
     """One `log` line, open for sending; calling it sends a message."""
 
     __slots__ = (
-        "_clock", "_counters", "_header", "_heads", "_least", "_limit", "_most", "_now", "_sample", "_seen", "_send", "_structured", "_subsecond",
-        "_until", "_wall", "facility",
+        "_clock", "_counters", "_end", "_header", "_heads", "_least", "_limit", "_most", "_now", "_sample", "_seen", "_send", "_spares_head", "_structured",
+        "_subsecond", "_until", "_wall", "facility",
     )  # fmt: skip
 
     def __init__(self, process: Process, settings: LogTarget, send: Callable[[bytes], bool], header: Header, form: str) -> None:
@@ -46,6 +46,7 @@ class Target:
         self._structured = form == "rfc5424"
         self._seen = 0
         self._limit = settings.length - 1
+        self._spares_head, self._end = False, b"\n"
         self._wall, self._until = 0.0, float("-inf")  # the time of the headers, and how long it is right
         self._heads: dict[int, str] = {}  # level -> header
 
@@ -63,12 +64,9 @@ class Target:
             head = self._heads[level] = self._header(self.facility, level, self._wall)
         if data and self._structured:
             head = f"{head[:-2]}{data} "
-        if not self._send(self._finished(head, text)):
+        limit = self._limit + len(head) if self._spares_head else self._limit
+        if not self._send((head + text)[:limit].encode("latin-1", "replace") + self._end):
             self._counters.dropped_logs += 1
-
-    def _finished(self, head: str, text: str) -> bytes:
-        """The message as it leaves."""
-        return (head + text)[: self._limit].encode("latin-1", "replace") + b"\n"
 
     def _renew(self, now: float) -> None:
         """Headers show the second, some of them parts of it."""
@@ -93,9 +91,7 @@ class RingTarget(Target):
         super().__init__(process, settings, self.keep, header, ring.format)
         self._ring = ring
         self._limit = settings.length
-
-    def _finished(self, head: str, text: str) -> bytes:
-        return (head + text[: self._limit]).encode("latin-1", "replace")
+        self._spares_head, self._end = True, b""
 
     def keep(self, event: bytes) -> bool:
         """Give an event to the ring, which counts for itself what it loses."""

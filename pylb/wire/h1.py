@@ -63,14 +63,21 @@ class Known:
 MOST_KNOWN, LONGEST_KNOWN = 512, 2048
 known_requests: dict[bytes, Known] = {}
 known_responses: dict[bytes, Known] = {}
+seen_once: set[bytes] = set()
 
 
-def remember(known: dict[bytes, Known], block: bytes, what: Known) -> None:
-    """Keep the meaning of a block; the table is bounded by starting again."""
-    if len(block) <= LONGEST_KNOWN:
-        if len(known) >= MOST_KNOWN:
-            known.clear()
-        known[block] = what
+def remember(known: dict[bytes, Known], block: bytes, headers: Headers, framing: Framing, length: int, keep_alive: bool) -> None:
+    """Keep the meaning of a block when it comes for the second time: many differ with each message. Tables are bounded by starting again."""
+    if len(block) > LONGEST_KNOWN:
+        return
+    if block not in seen_once:
+        if len(seen_once) >= MOST_KNOWN:
+            seen_once.clear()
+        seen_once.add(block)
+        return
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[block] = Known(headers, framing, length, keep_alive)
 
 
 def read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
@@ -118,7 +125,7 @@ def _read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
             return read_odd_request(buf, limits)
         framing, length = understood
     if minor == b"1":
-        remember(known_requests, buf[found.start(4) : size], Known(headers, framing, length, keep_alive))
+        remember(known_requests, buf[found.start(4) : size], headers, framing, length, keep_alive)
     return Request(method, target, 11 if minor == b"1" else 10, headers, framing, length, keep_alive, None, False, size), size
 
 
@@ -170,7 +177,7 @@ def _read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: b
     elif framing is CLOSE:
         keep_alive = False
     elif minor == b"1":
-        remember(known_responses, buf[found.start(4) : size], Known(headers, framing, length, keep_alive))
+        remember(known_responses, buf[found.start(4) : size], headers, framing, length, keep_alive)
     return Response(status, reason, 11 if minor == b"1" else 10, headers, framing, length, keep_alive, None, size), size
 
 

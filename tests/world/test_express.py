@@ -59,6 +59,7 @@ class Case:
     back: str = ""
     words: str = ""
     logs: str = "option httplog"
+    numbered: bool = False  # each answer has a field of its own
     after: float = 0.0  # seconds until the server answers
     pieces: int = 0  # the answer comes in pieces of so many bytes; 0: whole
     end: str = ""  # what the server does after its answer: close, reset
@@ -105,6 +106,16 @@ def stop() -> Any:
 
 CASES = {
     "plain": Case(ask(get(), get("/2"), get("/3?a=b"))),
+    "changing-requests": Case(ask(*(get(f"/{number}", fields=f"X-Number: {number}\r\n") for number in range(4)))),
+    "changing-odd-requests": Case(ask(*(get(f"/{number}", fields=f"X-Number: {number}\r\n folded\r\n") for number in range(3)))),
+    "changing-answers": Case(ask(get(), get(), get(method="HEAD"), get()), numbered=True),
+    "changing-empty": Case(ask(get(), get()), answer=OK.replace(b" 2", b" 0")[:-2], numbered=True),
+    "changing-errors": Case(ask(get(), get()), answer=b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n", numbered=True),
+    "changing-challenge": Case(ask(get(), get()), answer=b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n", numbered=True),
+    "changing-close": Case(ask(get(), get()), answer=OK.replace(b"x-from", b"connection: close\r\nx-from"), numbered=True, end="close"),
+    "changing-interim": Case(ask(get(), get()), answer=b"HTTP/1.1 100 Go\r\n\r\n" + OK, numbered=True),
+    "changing-garbage": Case(ask(get(), get()), answer=b"HTTP/1.1 200 OK\r\n: nothing\r\n\r\n", numbered=True),
+    "changing-pieces": Case(ask(get(), get()), numbered=True, pieces=30),
     "slow": Case(ask(get(), get("/2"), wait=3), after=1.5),
     "idle": Case(ask(get(), wait=9)),
     "pieces": Case(ask(get(), get("/2")), pieces=20),
@@ -177,9 +188,10 @@ def origin(case: Case) -> Callable[[Peer], Awaitable[None]]:
                 await peer.send(OK)
                 continue
             await asyncio.sleep(case.after)
-            size = case.pieces or len(case.answer) or 1
-            for at in range(0, len(case.answer), size):
-                await peer.send(case.answer[at : at + size])
+            answer = case.answer.replace(b"\r\n", b"\r\nx-number: %d\r\n" % len(HEARD), 1) if case.numbered else case.answer
+            size = case.pieces or len(answer) or 1
+            for at in range(0, len(answer), size):
+                await peer.send(answer[at : at + size])
                 await asyncio.sleep(0.01)
             if case.end == "reset":
                 peer.reset()
@@ -245,3 +257,9 @@ def test_the_lane_is_taken(stage: Make, monkeypatch: pytest.MonkeyPatch) -> None
     seen = play(stage, CASES["plain"], express=True)
     assert seen["all"] == 5
     assert begun == [0]
+    begun.clear()
+    assert play(stage, CASES["changing-requests"], express=True)["all"] == 6
+    assert begun == [0]
+    begun.clear()
+    assert play(stage, CASES["changing-answers"], express=True)["all"] == 6
+    assert begun == [0, 4]  # HEAD
