@@ -262,4 +262,4 @@ def test_the_lane_is_taken(stage: Make, monkeypatch: pytest.MonkeyPatch) -> None
     assert begun == [0]
     begun.clear()
     assert play(stage, CASES["changing-answers"], express=True)["all"] == 6
-    assert begun == [0, 4]  # HEAD
+    assert begun == [0, 4, 5]  # HEAD, and the one after: a body that HEAD must not have ended the connection
