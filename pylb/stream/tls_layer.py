@@ -39,7 +39,9 @@ class TlsTransport(asyncio.Transport):
     # -- the transport that the mux sees
     def write(self, data: bytes) -> None:  # type: ignore[override]
         self._tls.send(data)
-        self.push()
+        pending = self._tls.pending()  # `push`, without the call
+        if pending and not self.transport.is_closing():
+            self.transport.write(pending)
 
     def push(self) -> None:
         """Send what TLS wants to have on the wire."""
@@ -126,7 +128,8 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
             self.push()
             self.fail(error.why)
             return
-        self.push()
+        if self._ready is not None or not plain:  # else nothing but an answer can be due, and that takes it along
+            self.push()
         if self._ready is not None and self._tls.handshake_done:
             ready, self._ready = self._ready, None
             ready()

@@ -38,6 +38,9 @@ _WANT_READ, _ZERO_RETURN = _lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_ZERO_RETURN
 _new_scratch = _ffi.new_allocator(should_clear_after_alloc=False)
 _SCRATCH_SIZE: Final = 65536
 _SMALL: Final = 4096
+_RECORD_HEAD: Final = 5  # bytes: type, version, length (RFC 8446 5.1)
+_APPLICATION_DATA: Final = 23
+UNKNOWN: Final = -1
 _TLS_RECORDS: Final = (b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03")
 _scratch: list[Any] = []  # free work buffers; taken out while in use, since OpenSSL calls let other threads run
 
@@ -47,7 +50,7 @@ class Tls:
 
     __slots__ = (
         "connection", "context", "eof", "error_code", "facts", "handshake_done",
-        "_alert", "_early", "_from_ssl", "_grown", "_hello", "_into_ssl", "_peer", "_served", "_session_due", "_sni", "_ssl", "_unsent",
+        "_alert", "_early", "_from_ssl", "_grown", "_hello", "_into_ssl", "_missing", "_peer", "_served", "_session_due", "_sni", "_ssl", "_unsent",
     )  # fmt: skip
 
     def __init__(self, context: TlsContext) -> None:
@@ -60,6 +63,7 @@ class Tls:
         self._into_ssl: Any = None
         self._from_ssl: Any = None
         self._early, self._alert, self._grown, self._session_due = b"", b"", True, False
+        self._missing = 0  # bytes of the record that has begun to come; UNKNOWN when its head came in pieces
         self._unsent: list[bytes] = []
         self._hello: ClientHello | None = None
         self._served: Certificate | None = None
@@ -95,12 +99,17 @@ class Tls:
             data = self._choose(data)
             if not data:
                 return b""
-        if len(data) > _SMALL:
+        size = len(data)
+        if size > _SMALL:
             self._grown = True
-        _BIO_write(self._into_ssl, data, len(data))
+        _BIO_write(self._into_ssl, data, size)
+        if not self._missing and size > _RECORD_HEAD and data[0] == _APPLICATION_DATA and size == _RECORD_HEAD + (data[3] << 8 | data[4]):
+            alone = self.handshake_done
+        else:
+            alone, self._missing = False, missing(data, self._missing)
         if not self.handshake_done and not self._handshake():
             return b""
-        return self._read()
+        return self._read(alone)
 
     def send(self, data: bytes) -> None:
         """Plaintext out; take the ciphertext from `pending`."""
@@ -205,14 +214,17 @@ class Tls:
             self.send(data)
         return True
 
-    def _read(self) -> bytes:
-        """All plaintext there is: reads until OpenSSL wants more."""
+    def _read(self, alone: bool) -> bytes:
+        """All plaintext there is: reads until OpenSSL wants more. `alone`: what came is one record, behind which there can be nothing."""
         ssl = self._ssl
         scratch = _scratch.pop() if _scratch else _new_scratch("char[]", _SCRATCH_SIZE)
         length = _SSL_read(ssl, scratch, _SCRATCH_SIZE)
         data: bytes = b""
         if length > 0:
             data = _buffer(scratch, length)[:]
+            if alone and not self._session_due:
+                _scratch.append(scratch)
+                return data
             length = _SSL_read(ssl, scratch, _SCRATCH_SIZE)
             if length > 0:
                 parts = [data]
@@ -262,6 +274,14 @@ class Tls:
         self.error_code = _lib.ERR_peek_error()
         _lib.ERR_clear_error()
         return why
+
+
+def missing(data: bytes, begun: int) -> int:
+    """How many bytes the last record in `data` lacks, when the one that had begun before lacked `begun`."""
+    at, size = begun, len(data)
+    while 0 <= at < size:
+        at = at + _RECORD_HEAD + (data[at + 3] << 8 | data[at + 4]) if size - at >= _RECORD_HEAD else UNKNOWN
+    return at - size if at >= 0 else UNKNOWN
 
 
 def _own_alert(data: bytes, error: BadMessage) -> bytes:

@@ -21,6 +21,7 @@ from pylb.wire.tls import (
     UNRECOGNIZED_NAME,
     WRONG_SERVER_NAME,
     Tls,
+    missing,
 )
 from pylb.wire.tls_context import TlsContext, TlsSettings, version_range
 from pylb.wire.tls_options import TlsBind, TlsServer
@@ -366,3 +367,15 @@ def test_who_is_not_trusted(tmp_path: Path, files: Path, store: CertificateStore
         if said is None:
             pair.client.receive(pair.server.pending())
     assert said == why
+
+
+@pytest.mark.parametrize("pieces, wanted", [
+    ([b""], 0), ([b"\x17\x03\x03\x00\x02ab"], 0), ([b"\x17\x03\x03\x00\x02a"], 1), ([b"\x17\x03\x03\x00\x02a", b"b"], 0),
+    ([b"\x17\x03\x03\x00\x02ab" * 3], 0), ([b"\x17\x03\x03\x00\x02ab\x17"], -1), ([b"\x17\x03", b"\x03\x00\x02ab"], -1),
+    ([b"\x17\x03\x03\x01\x00" + bytes(250), bytes(6) + b"\x17\x03\x03\x00\x01"], 1),
+])  # fmt: skip
+def test_what_a_record_lacks(pieces: list[bytes], wanted: int) -> None:
+    lacks = 0
+    for piece in pieces:
+        lacks = missing(piece, lacks)
+    assert lacks == wanted
