@@ -84,6 +84,8 @@ def under_load(run: Run, seconds: float) -> Loaded:
     if row.shape.bulk:
         transfers = max(4, round(place.scaled(row.rate_of_bulk) * seconds))
         return load.bulk(place.front, row.connections, transfers, BULK, bool(row.shape.tls), place.others)
+    if row.shape.full:
+        return load.handshakes(run.url, place.scaled(row.connections), seconds, place.others)
     return load.wrk(run.url, place.scaled(row.connections), seconds, place.others, row.headers)
 
 

@@ -52,7 +52,7 @@ def test_budget() -> None:
 
 
 def test_rows(tmp_path: Path) -> None:
-    need("haproxy", "wrk", "openssl")
+    need("haproxy", "wrk", "openssl", "h2load")
     found = run("benchmarks", "--only", ",".join(SHORT), "--peers", "", "--rounds", "1", "--seconds", "1", "--scale", "0.004", "--out", str(tmp_path))
     for name, row in found["rows"].items():
         assert not row["failed"], (name, row["failed"])
