@@ -10,10 +10,9 @@ from pathlib import Path
 from benchmarks import plots, report, rows
 from benchmarks.place import place
 from benchmarks.programs import PROGRAMS
+from benchmarks.rows import TWO
 from benchmarks.running import which
 from benchmarks.series import Series, circumstances, say
-
-ALWAYS = ("haproxy", "pylb")
 
 
 def arguments() -> argparse.Namespace:
@@ -22,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="rows, separated by commas; a curve as connections-*; default: all")
     parser.add_argument("--peers", default=",".join(PROGRAMS), help="programs beside haproxy and pylb, separated by commas; '' for none")
     parser.add_argument("--rounds", type=int, default=5, help="alternating runs; the medians count")
+    parser.add_argument("--peer-rounds", type=int, default=2, help="the same for programs other than haproxy and pylb")
     parser.add_argument("--seconds", type=float, default=4.0, help="of load in each run")
     parser.add_argument("--minutes", type=float, help="stop after so many; rounds come one after the other, so that every row has something")
     parser.add_argument("--scale", type=float, default=1.0, help="fewer connections and transfers, to try things out")
@@ -37,7 +37,7 @@ def programs(names: str) -> list[str]:
     unknown = [name for name in wanted if name not in PROGRAMS]
     if unknown:
         raise SystemExit(f"no program {unknown[0]!r}; there are {', '.join(PROGRAMS)}")
-    return [name for name in PROGRAMS if name in wanted or name in ALWAYS]
+    return [name for name in PROGRAMS if name in wanted or name in TWO]
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
     if which("wrk") is None:
         raise SystemExit("wrk is not installed")
     with circumstances() as seen, place(asked.seconds, asked.scale) as here:
-        series = Series(here, chosen, programs(asked.peers), asked.rounds, asked.minutes)
+        series = Series(here, chosen, programs(asked.peers), asked.rounds, asked.minutes, asked.peer_rounds)
         series.run()
     told = report.document(series, seen)
     asked.out.mkdir(parents=True, exist_ok=True)

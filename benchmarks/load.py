@@ -6,10 +6,11 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.running import ROOT, Broken, python
+from benchmarks.running import ROOT, Broken, python, which
 
 UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6, "m": 6e7}
 QUANTILE = re.compile(r"^\s+(\d+(?:\.\d+)?)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
@@ -65,6 +66,16 @@ def h2load(url: str, connections: int, requests: int, cpus: set[int]) -> Loaded:
     if found is None or good is None or int(good[1]) != requests:
         raise Broken(f"h2load: {text}")
     return Loaded(requests, float(found[1]) * UNITS[found[2]] / 1e6)
+
+
+def handshakes(url: str, connections: int, seconds: float, cpus: set[int]) -> Loaded:
+    """New connections with one request each, `connections` at once, again and again. h2load never resumes a TLS session, wrk always does."""
+    if which("h2load") is None:
+        raise Broken("h2load is not installed")
+    begun, made = time.monotonic(), 0
+    while time.monotonic() < begun + seconds:
+        made += h2load(url, connections, connections, cpus).requests
+    return Loaded(made, time.monotonic() - begun)
 
 
 def bulk(port: int, connections: int, transfers: int, size: int, tls: bool, cpus: set[int]) -> Loaded:

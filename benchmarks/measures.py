@@ -84,6 +84,8 @@ def under_load(run: Run, seconds: float) -> Loaded:
     if row.shape.bulk:
         transfers = max(4, round(place.scaled(row.rate_of_bulk) * seconds))
         return load.bulk(place.front, row.connections, transfers, BULK, bool(row.shape.tls), place.others)
+    if row.shape.full:
+        return load.handshakes(run.url, place.scaled(row.connections), seconds, place.others)
     return load.wrk(run.url, place.scaled(row.connections), seconds, place.others, row.headers)
 
 
@@ -107,13 +109,10 @@ def idle_memory(run: Run) -> Values:
 
 
 def saturation(run: Run) -> float:
-    """Requests a second that pylb can serve, measured once."""
+    """Requests a second with which pylb would fill a processor, by its CPU per request (what it reaches beside other programs says nothing)."""
     place = run.place
     if "saturation" not in place.remembered:
-        pylb = Run(PROGRAMS["pylb"], run.row, place)
-        with pylb.serving():
-            load.wrk(pylb.url, STEADY_CONNECTIONS, 1, place.others)
-            place.remembered["saturation"] = load.wrk(pylb.url, STEADY_CONNECTIONS, 2, place.others).rate
+        place.remembered["saturation"] = 1e6 / cpu(Run(PROGRAMS["pylb"], run.row, place))["cost"]
     return place.remembered["saturation"]
 
 
@@ -129,10 +128,11 @@ def latency(run: Run) -> Values:
 
 
 def first_answer(run: Run) -> Values:
-    """Milliseconds from the start of the program to the first answer."""
+    """Milliseconds from the start of the program to the first answer; where that is allowed, the program runs before all others."""
     place, command = run.place, run.command()
     begun = time.perf_counter()
     process = start(command, place.tested, place.directory / "output")
+    schedule([process.pid], os.SCHED_RR, 1)
     try:
         while True:
             try:

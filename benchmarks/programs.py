@@ -22,10 +22,9 @@ class Shape:
     tcp: bool = False
     close: bool = False  # no keep-alive on either side
     bulk: bool = False  # large bodies
-    resume: bool = True  # TLS sessions may be resumed
+    full: bool = False  # a full TLS handshake for each request
     rules: Callable[[Place], str] | None = None  # further lines of the frontend
     more: Callable[[Place], str] | None = None  # further sections
-    settings: str = ""  # further lines of `global`
     servers: int = 3
 
 
@@ -34,7 +33,6 @@ global
     nbthread 1
     maxconn 8000
     log 127.0.0.1:{place.sink} local0
-    {settings}
 defaults
     mode {mode}
     log global
@@ -68,8 +66,8 @@ def haproxy_config(shape: Shape, place: Place) -> Path:
     tls = f"ssl crt {place.certificate(shape.tls)}" if shape.tls else ""
     servers = "\n".join(f"    server s{number} 127.0.0.1:{port}" for number, port in enumerate(targets(shape, place), 1))
     text = HAPROXY.format(
-        place=place, settings=shape.settings, mode="tcp" if shape.tcp else "http", log="tcplog" if shape.tcp else "httplog",
-        close="option httpclose" if shape.close else "", tls=tls if shape.resume else f"{tls} no-tls-tickets", servers=servers,
+        place=place, mode="tcp" if shape.tcp else "http", log="tcplog" if shape.tcp else "httplog",
+        close="option httpclose" if shape.close else "", tls=tls, servers=servers,
         rules=("" if shape.tcp else RULES) + (shape.rules(place) if shape.rules else ""),
     )  # fmt: skip
     path = place.directory / "haproxy.cfg"
@@ -131,11 +129,10 @@ def nginx_command(shape: Shape, place: Place) -> list[str] | None:
     """nginx with a configuration that does the same, as far as it can."""
     if (shape.tcp and not NGINX_STREAM.exists()) or shape.rules or shape.more:
         return None
-    resume = "" if shape.resume else "ssl_session_tickets off; ssl_session_cache off;"
     text = (NGINX + (NGINX_TCP if shape.tcp else NGINX_HTTP)).format(
         place=place, modules=f"load_module {NGINX_STREAM};" if shape.tcp else "", tls="ssl" if shape.tls else "", keep=0 if shape.close else 600,
         certificate=f"ssl_certificate {place.certificate(shape.tls)}; ssl_certificate_key {place.certificate(shape.tls)}; "
-        f"ssl_protocols TLSv1.2 TLSv1.3; {resume}" if shape.tls else "",
+        "ssl_protocols TLSv1.2 TLSv1.3;" if shape.tls else "",
         servers="\n".join(f"        server 127.0.0.1:{port};" for port in dict.fromkeys(targets(shape, place))),
         reuse="" if shape.close else "keepalive 200; keepalive_requests 1000000000;", connection="close" if shape.close else "",
     )  # fmt: skip
@@ -158,7 +155,7 @@ def python_only(shape: Shape) -> bool:
 
 
 def aiohttp_command(shape: Shape, place: Place) -> list[str] | None:
-    if not python_only(shape) or not shape.resume or shape.close:
+    if not python_only(shape) or shape.close:
         return None
     return python("benchmarks.peers.aiohttp_proxy", place.front, place.certificate(shape.tls) if shape.tls else "-", *targets(shape, place))
 

@@ -68,7 +68,7 @@ def some_rules(count: int) -> Shape:
     return Shape(rules=lambda place: "".join(f"    http-request set-header x-{number} v if {{ path_beg /nowhere/{number}/ }}\n" for number in range(count)))
 
 
-def many_backends(backends: int, servers: int, words: str = "", settings: str = "") -> Shape:
+def many_backends(backends: int, servers: int, words: str = "") -> Shape:
     """Further backends with so many servers each."""
 
     def more(place: Place) -> str:
@@ -98,7 +98,7 @@ def curve(group: str, title: str, points: Iterable[int], programs: tuple[str, ..
     for x in points:
         shapes = {"connections": Shape(), "servers": Shape(servers=x), "rules": some_rules(x)}
         connections = x if group == "connections" else 20
-        rows.append(Row(f"{group}-{x}", title.format(x), shapes[group], programs=programs, connections=connections, group=group, x=x, rounds=3))
+        rows.append(Row(f"{group}-{x}", title.format(x), shapes[group], programs=programs, connections=connections, group=group, x=x, rounds=2))
     return rows
 
 
@@ -108,8 +108,8 @@ RULES_HEADERS = ("Host: known.example.org", "User-Agent: Mozilla/5.0 (X11; Linux
 ROWS = (
     Row("get", "small GET, keep-alive, httplog, 2 ACLs, leastconn", Shape(), goal=1.5, programs=EVERYBODY),
     Row("get-tls", "the same over TLS 1.3", Shape(tls="ecdsa"), goal=1.5, programs=(*BALANCERS, "aiohttp")),
-    Row("handshake-ecdsa", "full TLS handshake + 1 request, ECDSA P-256", Shape(tls="ecdsa", close=True, resume=False), goal=1.5, connections=8, headers=CLOSE),
-    Row("handshake-rsa", "full TLS handshake + 1 request, RSA-2048", Shape(tls="rsa", close=True, resume=False), goal=1.15, connections=8, headers=CLOSE),
+    Row("handshake-ecdsa", "full TLS handshake + 1 request, ECDSA P-256", Shape(tls="ecdsa", close=True, full=True), goal=1.5, connections=50),
+    Row("handshake-rsa", "full TLS handshake + 1 request, RSA-2048", Shape(tls="rsa", close=True, full=True), goal=1.15, connections=50),
     Row("new", "new connections for each request, both sides", Shape(close=True), goal=1.8, headers=CLOSE,
         programs=(*BALANCERS, "twisted")),
     Row("bulk", "10 MiB bodies both directions", Shape(bulk=True), goal=0.9, unit="ms", connections=4, rate_of_bulk=60, programs=(*BALANCERS, "aiohttp")),

@@ -190,6 +190,30 @@ def test_any_cut_of_the_bytes_is_served(scene: Scene, cut: int, link: Link | Non
     assert stage.process.frontends["fe"].counters.ssl_sess == 1
 
 
+def test_sessions_are_known_to_be_resumed(scene: Scene) -> None:
+    rules = "\n    http-response set-header x-tls %[ssl_fc_is_resumed],%[ssl_fc_has_crt]"
+    stage = scene.stage(bind="ssl crt {}/site.pem" + rules)
+    stage.origin(BACK, answer)
+    context = scene.client_context()
+
+    async def visit(stage: Stage, session: ssl.SSLSession | None) -> tuple[bytes, ssl.SSLSession | None]:
+        client = Secure(await stage.world.client(FRONT), context)
+        if session is not None:
+            client.tls.session = session
+        await client.handshake()
+        await client.send(GET)
+        got = await client.expect(b"ok")
+        client.peer.close()
+        return re.findall(rb"x-tls: (.*)\r", got)[0], client.tls.session
+
+    async def story(stage: Stage) -> list[bytes]:
+        first, session = await visit(stage, None)
+        second, _ = await visit(stage, session)
+        return [first, second]
+
+    assert stage.run(story) == [b"0,0", b"1,0"]
+
+
 @pytest.mark.parametrize("size", [0, 1, 4, 5, 50, 200])
 @pytest.mark.parametrize("how", ["fin", "reset"])
 def test_the_handshake_is_aborted(scene: Scene, size: int, how: str) -> None:

@@ -79,7 +79,7 @@ def _side(prefix: str, source: Source, facts_of: Facts) -> None:
     def resumed(stream: Any) -> bool:
         """Was an earlier TLS session resumed?"""
         facts = facts_of(stream)
-        return facts is not None and bool(facts.resumed)
+        return facts is not None and bool(facts.session_reused)
 
     @fetch(prefix + "_err", type=Type.SINT, source=source)
     def error(stream: Any) -> int | None:
@@ -117,7 +117,7 @@ def server_name(stream: Any) -> bytes | None:
 def has_certificate(stream: Any) -> bool:
     """Did the client show a certificate in this handshake?"""
     facts = client_facts(stream)
-    return facts is not None and not facts.resumed and facts.peer_certificate is not None
+    return facts is not None and not facts.session_reused and facts.peer_certificate is not None
 
 
 @fetch("ssl_fc_has_early", type=Type.BOOL, source=CLIENT)
