@@ -134,7 +134,6 @@ class _Connecting:
         self._failed: Callable[[OSError], None] | None = failed
         self._sock: socket.socket | None = None
         self._adoption: Coroutine[Any, Any, Any] | None = None
-        self._arrived = False
 
     def begin(self, endpoint: Endpoint, options: ConnectOptions) -> None:
         try:
@@ -150,10 +149,8 @@ class _Connecting:
             self._adopt(self._sock)
 
     def cancel(self) -> None:
+        """Give up. A transport that is being made is let be until it is: uvloop would call on it when it is gone."""
         self._failed = None
-        if self._adoption is not None and not self._arrived:
-            self._adoption.close()
-            self._adoption = None
         self._drop()
 
     def _drop(self) -> None:
@@ -187,7 +184,9 @@ class _Connecting:
         self._step()
 
     def _arrive(self, transport: asyncio.Transport) -> None:
-        self._arrived = True
+        if self._failed is None:
+            transport.abort()
+            return
         protocol = self._factory()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
