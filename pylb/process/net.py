@@ -158,6 +158,7 @@ class _Connecting:
             self._adopt(self._sock)
 
     def cancel(self) -> None:
+        """Give up. A transport that is being made is let be until it is: uvloop would call on it when it is gone."""
         self._failed = None
         self._cancelled = True
         self._drop()

@@ -11,6 +11,7 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -444,3 +445,34 @@ def test_stock_asyncio_will_do() -> None:
     bench.run(story())
     bench.net.close()
     loop.close()
+
+
+CANCELLED_LATE = """
+import asyncio, socket, uvloop
+from pylb.base.net import Endpoint
+from pylb.process.net import RealNet
+
+async def main():
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connecting = RealNet(loop).connect(Endpoint.tcp(*server.getsockname()), lambda: print("made"), lambda error: print("failed"))
+        while connecting._adoption is None:
+            await asyncio.sleep(0)
+        connecting.cancel()
+        await asyncio.sleep(0.01)
+        peer, _ = server.accept()
+        with peer:
+            peer.settimeout(10)
+            try:
+                print("closed" if peer.recv(1) == b"" else "alive")
+            except ConnectionResetError:
+                print("closed")
+
+uvloop.run(main())
+"""
+
+
+def test_cancelled_between_connect_and_transport() -> None:
+    """The connection is there, its transport is not yet: giving up then must not pull the transport from under uvloop."""
+    done = subprocess.run([sys.executable, "-c", CANCELLED_LATE], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "closed\n", "")
