@@ -228,7 +228,13 @@ def pairs() -> Iterator[Named]:
         yield answers(f"pair {number} {'lax' if lax else 'strict'}: {raw!r}", raw, client=(request, 0.1), back=LAX_RESPONSE if lax else "")
 
 
-KINDS = (odd_messages, full_buffers, broken_bodies, conversations, texts, pairs)
+def both_sides() -> Iterator[Named]:
+    """One proxy with two captures; it is the last case."""
+    bad: Script = (HEAD, b"HTTP/1.1 200 OK\r\n" + BAD + b"\r\n", 0.3)
+    yield asks("both sides", GET, Until(b"</html>"), get(BAD[:-2]), origin=bad, listen=True, front=LAX_REQUEST)
+
+
+KINDS = (odd_messages, full_buffers, broken_bodies, conversations, texts, pairs, both_sides)
 LABELS: dict[str, str] = {}  # of cases, by their short names
 
 

@@ -56,6 +56,18 @@ def held_bytes(stage: Stage) -> list[tuple[str, int]]:
     return found
 
 
+def held_by_stream(stage: Stage) -> int:
+    """The most that one stream holds, in all places together."""
+    most = 0
+    for mux in stage.process.sessions:
+        stream = getattr(mux, "stream", None)
+        if stream is not None:
+            places = [*held_by(mux, "client"), *(held_by(stream.back, "server") if stream.back is not None else ())]
+            inboxes = sum(map(len, stream.inbox_request)) + sum(map(len, stream.inbox_response))
+            most = max(most, inboxes + sum(size for _, size in places))
+    return most
+
+
 def held_by(mux: Any, side: str) -> list[tuple[str, int]]:
     return [
         (f"{side} write buffer", mux.transport.get_write_buffer_size()),

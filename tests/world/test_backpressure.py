@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from fuzz_checks import LIMIT, held_bytes
+from fuzz_checks import LIMIT, held_by_stream, held_bytes
 
 from pylb.base.net import Endpoint
 from pylb.lab.peer import Peer
@@ -20,6 +20,7 @@ FRONT = Endpoint.tcp("10.0.0.1", 80)
 BACK = Endpoint.tcp("10.0.0.2", 80)
 PEERS = int(os.environ.get("PYLB_SLOW_PEERS", "60"))
 SIZE = 1 << 20
+PER_STREAM = 3 * 65536  # bytes that a stream may hold in all places: high water, a read of the world beyond it, and what is on its way
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n"
 
 CONFIG = """
@@ -53,6 +54,7 @@ async def highest(stage: Stage, until: asyncio.Event, found: dict[str, int]) -> 
     while not until.is_set():
         for where, size in held_bytes(stage):
             found[where] = max(found.get(where, 0), size)
+        found["one stream"] = max(found.get("one stream", 0), held_by_stream(stage))
         await asyncio.sleep(0.02)
 
 
@@ -121,6 +123,7 @@ def test_who_does_not_read_is_left(stage: Make, mode: str, direction: str, wante
     assert seconds <= took < seconds + 0.3
     assert connections == 0
     assert max(found.values()) < LIMIT, found
+    assert found.get("one stream", 0) < PER_STREAM, found
     assert not scene.messages
 
 
@@ -183,6 +186,43 @@ def test_many_slow_peers_move_everything_in_bounded_memory(stage: Make, slow: st
     assert len(done) == PEERS
     assert letters(scene, "http") == ["----"] * PEERS
     assert max(found.values()) < LIMIT, found
+    assert found["one stream"] < PER_STREAM, found
+
+
+@pytest.mark.parametrize("mode", ["http", "tcp"])
+def test_a_server_that_sends_for_ever_to_a_slow_client_is_held_back(stage: Make, mode: str) -> None:
+    scene = stage(CONFIG.format(mode=mode), Link(window=30000))
+    found: dict[str, int] = {}
+
+    async def serve(peer: Peer) -> None:
+        if mode == "http":
+            await peer.expect(b"\r\n\r\n")
+            await peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            await send_for_ever(peer)
+        except (ConnectionError, TimeoutError):
+            pass
+
+    scene.origin(BACK, serve)
+
+    async def story(scene: Stage) -> int:
+        client = await scene.world.client(FRONT)
+        over = asyncio.Event()
+        watcher = scene.world.create_task(highest(scene, over, found))
+        await client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        for _ in range(200):
+            client.stop_reading()
+            await asyncio.sleep(0.5)
+            client.start_reading()
+            await client.recv()
+        over.set()
+        await watcher
+        total = client.total
+        client.reset()
+        return total
+
+    assert scene.run(story, settle=70) > 300_000
+    assert 0 < found["one stream"] < PER_STREAM, found
 
 
 def test_pipelined_requests_are_read_no_faster_than_they_are_served(stage: Make) -> None:
