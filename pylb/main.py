@@ -157,13 +157,10 @@ def start(options: Options, config: Config, report: Report) -> int:
         report.context = ""
         report.alert(f"[{report.executable}.main()] No enabled listener found (check for 'bind' directives) ! Exiting.")
         return 1
+    from pylb import keywords
     from pylb.process.run import run
 
-    if config.global_.stats_sockets or options.master_worker or config.global_.master_worker:
-        from pylb import keywords
-
-        keywords.load_commands()
-    return run(options, config, report)
+    return run(options, config, report, keywords.load_commands)
 
 
 def finish_check(options: Options, config: Config, report: Report) -> int:

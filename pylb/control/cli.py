@@ -4,7 +4,7 @@ Commands end at a newline or at a semicolon; a backslash protects the next chara
 to an empty one. Without `prompt` a connection answers all it has received, then closes; text without its newline waits for more and is dropped when
 the peer finishes. Every answer is followed by an empty line, with `prompt` by the prompt.
 
-Answers leave as the client reads them: a connection that is not read stops producing, and one that produces much gives the loop a turn every few milliseconds.
+Answers leave as the client reads them: a connection that is not read stops producing, and one that produces much works in turns (`base.turns`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pylb.config import model
     from pylb.proxy.process import Process
 
-TURN = 0.002  # seconds of work before the loop has its turn
+FIRST = 0.0005  # seconds of work when something has come: enough for most answers, little for many clients at once
+TURN = 0.002  # seconds of work in a turn
 PIECE = 16384  # characters gathered before they are written
 COMMAND_END = re.compile(rb"(?:[^\\;\n]|\\.)*?[;\n]", re.DOTALL)
 PROMPT, END, MORE = "\n> ", "\n", "+ "
@@ -153,9 +154,11 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     # -- from bytes to answers
-    def advance(self) -> None:
-        """Go on as far as possible: finish the answer under way, take the next command."""
-        until = time.monotonic() + TURN
+    def advance(self, most: float = FIRST) -> None:
+        """Go on for `most` seconds, or as far as possible: finish the answer under way, take the next command."""
+        if self.scheduled:
+            return
+        until = time.monotonic() + most
         while self.transport is not None and not self.transport.is_closing() and not self.paused and not self.waiting:
             if self.pieces is None and not self.take():
                 self.rest()
@@ -168,13 +171,12 @@ class Connection(asyncio.Protocol):
 
     def later(self) -> None:
         """Go on after the others had their turn."""
-        if not self.scheduled:
-            self.scheduled = True
-            self.loop.call_soon(self.go_on)
+        self.scheduled = True
+        self.listener.process.turns.ask(self.go_on)
 
     def go_on(self) -> None:
         self.scheduled = False
-        self.advance()
+        self.advance(TURN)
 
     def rest(self) -> None:
         """Nothing can be done with what has been received: wait for more, or close."""

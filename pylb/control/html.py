@@ -6,8 +6,8 @@ Everything is as HAProxy 2.6 writes it, byte for byte, including what it forgets
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pylb.base import version
 from pylb.control.html_assets import ACTIONS, HEAD, LEGEND, RESOURCES, RESULTS, SUBTITLES, TITLES, UNEXPECTED
@@ -25,7 +25,7 @@ class Section:
     capability: str  # frontend, backend, proxy
     description: str
     has_servers: bool
-    rows: list[Row] = field(default_factory=list)
+    rows: Iterable[Row] = ()  # read as they are shown
 
 
 # -- the page

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from pylb.base.freq import TIME_SAMPLES
 from pylb.control import stats
-from pylb.control.stats_page import Answer, gather, path_of
+from pylb.control.stats_page import MOST, Answer, gather, path_of
 from pylb.proxy.fields import FIELDS, Field, Row, Value
 from pylb.proxy.info import read_info
 from pylb.wire.replies import error_body
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCOPES: Final = ("global", "frontend", "listener", "backend", "server", "sticktable")
 KIND_NAMES: Final = (("F", "frontend"), ("L", "listener"), ("B", "backend"), ("S", "server"))
+LINES: Final = 200  # samples to a text
 SERVER_STATES: Final = ("DOWN", "UP", "MAINT", "DRAIN", "NOLB")
 CHECK_STATES: Final = (
     "HANA", "SOCKERR", "L4OK", "L4TOUT", "L4CON", "L6OK", "L6TOUT", "L6RSP", "L7TOUT", "L7RSP", "L7OK", "L7OKC", "L7STS", "PROCERR", "PROCTOUT", "PROCOK",
@@ -105,14 +106,18 @@ def handle(process: Process, method: bytes, uri: bytes, tables: Iterable[Table] 
         headers = [(b"content-length", b"%d" % len(page)), (b"cache-control", b"no-cache"), (b"content-type", b"text/html")]
         return 400, headers, iter((page,))
     headers = [(b"cache-control", b"no-cache"), (b"content-type", b"text/plain; version=0.0.4")]
-    return 200, headers, iter(()) if method == b"HEAD" else gather(exposition(process, wanted, tables))
+    return 200, headers, iter(()) if method == b"HEAD" else gather(exposition(process, wanted, tables), most=1)
 
 
 def exposition(process: Process, wanted: Wanted, tables: Iterable[Table] = ()) -> Iterator[str]:
     """The text, metric by metric."""
     if "global" in wanted.scopes:
         yield from process_metrics(process)
-    rows = list(stats.rows(process, stats.Filter()))
+    rows = []
+    for row in stats.rows(process, stats.Filter()):
+        rows.append(row)
+        if len(rows) % MOST == 0:
+            yield ""  # nothing to say yet, but this was work
     yield from object_metrics(rows, wanted)
     if "sticktable" in wanted.scopes:
         yield from table_metrics(list(tables))
@@ -142,24 +147,37 @@ def object_metrics(rows: list[Row], wanted: Wanted) -> Iterator[str]:
         if kind_name not in wanted.scopes:
             continue
         of_kind = [row for row in rows if row.kind == kind and not (wanted.no_maintenance and row.text("status").startswith("MAINT"))]
-        servers = [row for row in rows if row.kind == "S"] if kind == "B" else []
+        servers = servers_of_backends(rows) if kind == "B" else {}
         for column in FIELDS:
             if column.is_exported(kind):
-                yield column_metric(column, kind_name, of_kind, servers)
+                yield from column_metric(column, kind_name, of_kind, servers)
 
 
-def column_metric(column: Field, kind_name: str, rows: list[Row], servers: list[Row]) -> str:
-    """One metric with its samples; the classes of responses are one metric with several columns."""
+def servers_of_backends(rows: list[Row]) -> dict[int, list[Row]]:
+    """The rows of servers, by their backend's number."""
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        if row.kind == "S":
+            found.setdefault(row.proxy_id, []).append(row)
+    return found
+
+
+def column_metric(column: Field, kind_name: str, rows: list[Row], servers: dict[int, list[Row]]) -> Iterator[str]:
+    """One metric with its samples, many to a text; the classes of responses are one metric with several columns."""
     name = f"{kind_name}_{column.prometheus}"
     aggregate = AGGREGATES.get(column.name)
-    lines = []
+    first = head(name, HELP.get(column.name, column.description)) if not column.name.startswith("hrsp_") or column.name == "hrsp_1xx" else ""
+    lines = [first]
     for row in rows:
         if column.name in HTTP_ONLY and row.text("mode") != "http" or column.name in CHECKED_ONLY and row["check_status"] is None:
             continue
-        samples_ = aggregate(row, servers) if aggregate is not None else samples(column, row)
+        samples_ = aggregate(row, servers.get(row.proxy_id, [])) if aggregate is not None else samples(column, row)
         lines += [f"haproxy_{name}{{{owner(row)}{labels}}} {value}\n" for labels, value in samples_]
-    first = head(name, HELP.get(column.name, column.description)) if not column.name.startswith("hrsp_") or column.name == "hrsp_1xx" else ""
-    return first + "".join(lines) if lines else ""
+        if len(lines) >= LINES:
+            yield "".join(lines)
+            first, lines = "", []
+    if lines != [first]:
+        yield "".join(lines)
 
 
 def owner(row: Row) -> str:
@@ -211,16 +229,14 @@ def state_of(row: Row) -> str:
 
 def server_states(row: Row, servers: list[Row]) -> Iterator[Sample]:
     """How many servers of the backend are in each state."""
-    mine = [server for server in servers if server.proxy_id == row.proxy_id]
-    counts = Counter(state_of(server) for server in mine)
-    return ((f',state="{name}"', str(counts[name])) for name in SERVER_STATES if mine)
+    counts = Counter(state_of(server) for server in servers)
+    return ((f',state="{name}"', str(counts[name])) for name in SERVER_STATES if servers)
 
 
 def check_states(row: Row, servers: list[Row]) -> Iterator[Sample]:
     """How many servers of the backend had each result at their last check."""
-    mine = [server for server in servers if server.proxy_id == row.proxy_id]
-    counts = Counter(server.text("check_status").removeprefix("* ") for server in mine)
-    return ((f',state="{name}"', str(counts[name])) for name in CHECK_STATES if mine)
+    counts = Counter(server.text("check_status").removeprefix("* ") for server in servers)
+    return ((f',state="{name}"', str(counts[name])) for name in CHECK_STATES if servers)
 
 
 AGGREGATES: Final[dict[str, Callable[[Row, list[Row]], Iterator[Sample]]]] = {

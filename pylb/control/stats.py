@@ -53,8 +53,13 @@ class Filter:
 def rows(process: Process, want: Filter) -> Iterator[Row]:
     """The rows in HAProxy's order, read as they are asked for."""
     for face in faces(process, want):
-        view = want.view(process.clock.now())
-        yield from frontend_rows(face, want, view) if isinstance(face, Frontend) else backend_rows(face, want, view)
+        yield from rows_of(face, want, process.clock.now())
+
+
+def rows_of(face: Frontend | Backend, want: Filter, now: float) -> Iterator[Row]:
+    """Those of one proxy's face."""
+    view = want.view(now)
+    return frontend_rows(face, want, view) if isinstance(face, Frontend) else backend_rows(face, want, view)
 
 
 def faces(process: Process, want: Filter) -> Iterator[Frontend | Backend]:

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.control import html, stats
@@ -34,6 +35,7 @@ SCOPE_TEXT: Final = re.compile(rb"[A-Za-z0-9_.:-]+")
 SCOPE_LENGTH: Final = 20
 RESULT: Final = re.compile(rb";st=(.{4})")
 PIECE: Final = 12_000  # bytes to send at once
+MOST: Final = 16  # texts to make before others have their turn: about a millisecond's work
 TYPES: Final = {"html": b"text/html", "csv": b"text/plain", "typed": b"text/plain", "json": b"application/json", "json-schema": b"application/json"}
 
 Answer = tuple[int, list[tuple[bytes, bytes]], Iterator[bytes]]
@@ -136,14 +138,14 @@ def redirection(statistics: Statistics, wanted: StatsRequest, result: str) -> An
     return 303, headers, iter(())
 
 
-def gather(texts: Iterable[str]) -> Iterator[bytes]:
-    """Texts as bytes, small ones together."""
+def gather(texts: Iterable[str], most: int = MOST) -> Iterator[bytes]:
+    """Texts as bytes, small ones together; also empty texts count as work."""
     waiting: list[str] = []
     size = 0
     for text in texts:
         waiting.append(text)
         size += len(text)
-        if size >= PIECE:
+        if size >= PIECE or len(waiting) >= most:
             yield "".join(waiting).encode("latin-1", "replace")
             waiting, size = [], 0
     if waiting:
@@ -186,19 +188,13 @@ def info_by_name(process: Process) -> dict[str, str]:
 
 def sections(process: Process, want: stats.Filter) -> Iterator[html.Section]:
     """One per proxy; the two faces of a `listen` share one."""
-    waiting: html.Section | None = None
-    for face in stats.faces(process, want):
-        if waiting is not None and waiting.id == face.id and isinstance(face, Backend):
-            waiting.capability = "proxy"
-        else:
-            if waiting is not None:
-                yield waiting
-            waiting = section_of(face)
-        waiting.has_servers = waiting.has_servers or (isinstance(face, Backend) and bool(face.servers))
-        view = want.view(process.clock.now())
-        waiting.rows += stats.frontend_rows(face, want, view) if isinstance(face, Frontend) else stats.backend_rows(face, want, view)
-    if waiting is not None:
-        yield waiting
+    for _, group in groupby(stats.faces(process, want), lambda face: face.id):
+        pair = list(group)
+        section = section_of(pair[0])
+        section.capability = "proxy" if len(pair) > 1 else section.capability
+        section.has_servers = any(isinstance(face, Backend) and bool(face.servers) for face in pair)
+        section.rows = (row for face in pair for row in stats.rows_of(face, want, process.clock.now()))
+        yield section
 
 
 def section_of(face: Frontend | Backend) -> html.Section:

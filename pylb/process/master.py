@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,9 @@ class Child:
     started: float
 
 
-def run_master(options: Options, config: model.Config, report: Report, opened: Opened, pidfile: PidFile, daemon: bool) -> int:
+def run_master(
+    options: Options, config: model.Config, report: Report, opened: Opened, pidfile: PidFile, daemon: bool, load_commands: Callable[[], None]
+) -> int:
     """Start the worker and look after it until it ends; returns the exit status (of the worker's process: the worker's)."""
     from pylb.process.run import serve
 
@@ -57,7 +60,7 @@ def run_master(options: Options, config: model.Config, report: Report, opened: O
         if parent >= 0:
             os.close(parent)
             report.quiet = not report.verbose
-        end(serve(options, config, report, opened, link=theirs.detach()))
+        end(serve(options, config, report, opened, load_commands, link=theirs.detach()))
     theirs.close()
     opened.close()
     report.notice(f"New worker ({pid}) forked")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 from pylb.base.version import VERSION
 from pylb.config import model
@@ -20,8 +21,8 @@ from pylb.process.limits import raise_limits
 from pylb.process.options import Options
 
 
-def run(options: Options, config: model.Config, report: Report) -> int:
-    """Start and serve; returns the exit status, or ends by the signal that asked for it."""
+def run(options: Options, config: model.Config, report: Report, load_commands: Callable[[], None]) -> int:
+    """Start and serve; returns the exit status, or ends by the signal that asked for it. `load_commands` makes the commands of sockets known."""
     if not knows_rings(config, report):
         return 1
     report.context = ""
@@ -44,11 +45,11 @@ def run(options: Options, config: model.Config, report: Report) -> int:
     if master:
         from pylb.process.master import run_master
 
-        return run_master(options, config, report, opened, pidfile, daemon)
+        return run_master(options, config, report, opened, pidfile, daemon, load_commands)
     if daemon:
         detach(pidfile)
         report.quiet = not report.verbose
-    return serve(options, config, report, opened)
+    return serve(options, config, report, opened, load_commands)
 
 
 def tell_what_is_missing(options: Options, report: Report) -> None:
@@ -76,12 +77,14 @@ def detach(pidfile: PidFile) -> None:
     os.setsid()
 
 
-def serve(options: Options, config: model.Config, report: Report, opened: Opened, *, link: int = -1) -> int:
+def serve(options: Options, config: model.Config, report: Report, opened: Opened, load_commands: Callable[[], None], *, link: int = -1) -> int:
     """One process that serves; `link` is the descriptor of its connection to a master, whose end is the end of the worker too."""
     from pylb.process import wiring  # what serves is loaded where it serves: a master has its worker, and its pid file, sooner
     from pylb.process.build import StartError
     from pylb.process.worker import Worker
 
+    if config.global_.stats_sockets or link >= 0:
+        load_commands()
     try:
         worker = Worker(config, report, opened, tag=options.tag, version=VERSION)
         worker.listen()

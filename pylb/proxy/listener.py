@@ -51,10 +51,10 @@ class Listener:
         if counters.scur > counters.smax:
             counters.smax = counters.scur
         frontend.counters.open_connection(now)
-        if frontend.maxconn and frontend.counters.scur >= frontend.maxconn:
+        if 0 < frontend.maxconn <= frontend.counters.scur:
             for listener in frontend.listeners:
                 listener.pause()
-        elif (self.maxconn and counters.scur >= self.maxconn) or process.connections >= process.maxconn > 0:
+        elif self.at_limit():
             self.pause()
 
     def closed(self) -> None:
@@ -88,6 +88,11 @@ class Listener:
         if rate and not process.counters.ssl_rate.remaining(now, rate):
             self.rest(now, process.counters.ssl_rate.wait(now, rate))
 
+    def at_limit(self) -> bool:
+        """Are there as many connections as its own limit, the frontend's or the process's allows?"""
+        frontend, process = self.frontend, self.frontend.process
+        return 0 < self.maxconn <= self.counters.scur or 0 < frontend.maxconn <= frontend.counters.scur or 0 < process.maxconn <= process.connections
+
     def rest(self, now: float, seconds: float) -> None:
         """A rate is at its limit: leave new connections in the kernel's queue for a while."""
         if now + seconds > self.rests_until:
@@ -115,17 +120,12 @@ class Listener:
 
     def resume_if_allowed(self) -> None:
         """Accept again unless another limit still holds."""
-        frontend, process = self.frontend, self.frontend.process
-        full = (
-            (frontend.maxconn and frontend.counters.scur >= frontend.maxconn)
-            or (self.maxconn and self.counters.scur >= self.maxconn)
-            or process.connections >= process.maxconn > 0
-            or process.clock.now() < self.rests_until
-        )
-        if self.waiting and not full and self.bind.ssl and 0 < process.config.global_.maxsslconn <= process.counters.ssl_connections:
-            self.rest(process.clock.now(), FULL_FOR)
+        process, now = self.frontend.process, self.frontend.process.clock.now()
+        if not self.waiting or now < self.rests_until or self.at_limit():
             return
-        if self.waiting and not full:
-            self.waiting = False
-            if self.listening is not None and not self.paused_by_hand:
-                self.listening.resume()
+        if self.bind.ssl and 0 < process.config.global_.maxsslconn <= process.counters.ssl_connections:
+            self.rest(now, FULL_FOR)
+            return
+        self.waiting = False
+        if self.listening is not None and not self.paused_by_hand:
+            self.listening.resume()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.clock import Clock
 from pylb.base.net import Net
+from pylb.base.turns import Turns
 from pylb.proxy.counters import InfoCounters
 from pylb.proxy.table import make_tables
 
@@ -35,6 +36,7 @@ class Process:
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop, clock: Clock, net: Net, pid: int) -> None:
         self.config, self.loop, self.clock, self.net, self.pid = config, loop, clock, net, pid
+        self.turns = Turns(loop)
         self.frontends: dict[str, Frontend] = {}
         self.backends: dict[str, Backend] = {}
         self.proxies: list[Frontend | Backend] = []  # in the order of `show stat`: a listen's frontend comes before its backend

@@ -1,7 +1,7 @@
 """Applets: answers that pylb makes itself, in pieces, in a server's place (the stats page, the Prometheus exporter).
 
 A Service is a function of the stream that gives a Response and an iterator of body pieces; `serve` sends it with the client's
-backpressure: the next piece is made when the one before has left.
+backpressure: the next piece is made when the one before has left, and others have had their turn.
 """
 
 from __future__ import annotations
@@ -27,8 +27,20 @@ class Reply:
     """What a service answers with; `server` is the name the log shows in the server's place, e.g. `<STATS>`."""
 
     response: Response
-    pieces: Iterator[bytes]
+    pieces: Iterator[bytes]  # each is little work to make; an empty one only has taken time
     server: str
+
+
+async def next_turn(stream: HttpStream) -> None:
+    """Wait until the client has read enough, and for a turn."""
+    come: list[bool] = []
+
+    def go_on() -> None:
+        come.append(True)
+        stream.wake()
+
+    stream.process.turns.ask(go_on)
+    await stream.wait("D", lambda: bool(come) and not stream.front.blocked)
 
 
 async def serve(stream: HttpStream, reply: Reply) -> None:
@@ -50,10 +62,10 @@ async def serve(stream: HttpStream, reply: Reply) -> None:
     await response_steps.send_response(stream, reply.response)
     for piece in reply.pieces:
         stream.bytes_out += len(piece)
-        if stream.request.method != b"HEAD":
+        if piece and stream.request.method != b"HEAD":
             stream.front.send_data(piece)
             stream.front.flush()
-        await stream.wait("D", lambda: not stream.front.blocked)
+        await next_turn(stream)
     if stream.request.method != b"HEAD":
         stream.front.send_end()
     stream.response_complete = True
