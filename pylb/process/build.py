@@ -140,11 +140,12 @@ def connect_loggers(process: Process, loggers: Loggers) -> None:
         process.log = everywhere
     for face in process.proxies:
         settings = face.settings
-        targets = [*settings.log, *(config.global_.log if settings.log_global else [])]
+        first = settings.extra.get("log global at", 0)  # `log global` keeps its place among the others
+        targets = [*settings.log[:first], *(config.global_.log if settings.log_global else []), *settings.log[first:]]
         face.send_log = loggers.logger(targets, settings.log_tag)
         if isinstance(face, Frontend):
             chosen = chosen_format(process, settings)
-            face.settle(chosen, chosen is not None and chosen.wants_request_line)
+            face.settle(chosen)
 
 
 def chosen_format(process: Process, settings: model.Proxy) -> LogFormat | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pylb.proxy.listener import Listener
     from pylb.proxy.process import Process
     from pylb.proxy.server import Server
+    from pylb.sample.logformat import LogFormat
 
 
 ALL_RETRYABLE = frozenset(("conn-failure", "empty-response", "junk-response", "response-timeout", "0rtt-rejected", "500", "502", "503", "504"))
@@ -127,7 +128,8 @@ class Frontend(Face):
         self.logs_null = "dontlognull" not in settings.options
         self.logs_normal = "dontlog-normal" not in settings.options
         self.log_separate_errors = "log-separate-errors" in settings.options
-        self.log_asap = "logasap" in settings.options
+        self.log_asap = "logasap" in settings.options  # or all that is logged is known when the response comes
+        self.logs_request = False  # all that is logged is known when the request has come
         self.counts_at_once = "contstats" in settings.options
         extra = settings.extra
         self.keepalive: Keepalive | None = None  # of client connections
@@ -145,9 +147,12 @@ class Frontend(Face):
         self.closes_clients = settings.connection_mode == "httpclose"  # a backend's word for it closes servers only
         self.connection_modes = {mode: stronger(settings.connection_mode, mode) for mode in CONNECTION_MODES}
 
-    def settle(self, log_line: Callable[[Any], str] | None, keeps_request_line: bool) -> None:
+    def settle(self, log_line: LogFormat | None) -> None:
         """The last thing to be known: the format of its log lines. Decides whether its requests may take the express lane (`stream.express`)."""
-        self.log_line, self.keeps_request_line = log_line, keeps_request_line
+        self.log_line, self.keeps_request_line = log_line, log_line is not None and log_line.wants_request_line
+        if log_line is not None:
+            self.log_asap = self.log_asap or not log_line.needs_the_end
+            self.logs_request = log_line.needs_request_only and not (self.request_captures or self.response_captures or self.cookie_capture)
         self.announces = log_line is None and self.send_log is not None
         unusual = self.monitor_uri or self.request_captures or self.has_response_rules or self.case_of_names or self.process.tables is not None
         closes = self.settings.connection_mode != "http-keep-alive"

@@ -25,6 +25,9 @@ ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "]": "\\]"})
 CONTROLS = {code: f"%{code:02X}" for code in [*range(9), *range(10, 32), 127]}
 BUFFER = Source.REQUEST_BUFFER | Source.RESPONSE_BUFFER
 REQUEST_LINE = frozenset(("r", "HM", "HP", "HPO", "HQ", "HU", "HV"))
+KNOWN_WITH_REQUEST = REQUEST_LINE | {"rt"}
+KNOWN_FROM_START = frozenset("f ft b t T Tl tr trg trl Ts ms lc pid H tsc".split())
+KNOWN_AT_END = frozenset("B U ts TR Tw Tc Tr Ta Tt Td Th Ti Tq Tu ac fc bc sc sq bq rc ID".split())
 
 HTTP_LOG = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r"
 HTTPS_LOG = (
@@ -63,6 +66,16 @@ class LogFormat:
     def wants_request_line(self) -> bool:
         """Must the request line be kept as it came?"""
         return not self.aliases.isdisjoint(REQUEST_LINE)
+
+    @property
+    def needs_the_end(self) -> bool:
+        """Can the line be written only when the stream has ended? Otherwise it is written when the response comes."""
+        return not self.aliases.isdisjoint(KNOWN_AT_END)
+
+    @property
+    def needs_request_only(self) -> bool:
+        """Does the line tell of the request line, and of nothing that comes later? Then it is written at once, and again with the response."""
+        return not self.expressions and not self.aliases.isdisjoint(KNOWN_WITH_REQUEST) and self.aliases <= KNOWN_WITH_REQUEST | KNOWN_FROM_START
 
     @property
     def constant(self) -> str | None:

@@ -233,12 +233,12 @@ class Stream:
             way = f"from {host}:{port} to {session.destination[0]}:{session.destination[1]}" if host else f"to unix:{session.listener.id}"
             frontend.send_log(6, f"Connect {way} ({frontend.name}/{'HTTP' if frontend.is_http else 'TCP'})")
 
-    def log(self) -> None:
-        """One line, unless options say otherwise (configuration.txt 8.3)."""
+    def log(self, form: Callable[[Any], str] | None = None) -> None:
+        """One line, unless options say otherwise (configuration.txt 8.3); `form`: not in the usual format."""
         frontend = self.frontend
         if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
             return
-        level, line = self.log_level, frontend.log_line
+        level, line = self.log_level, form or frontend.log_line
         if not frontend.logs_normal or frontend.log_separate_errors:
             normal = self.termination[0] in "-L" and self.status < 500 and not self.retried
             if normal and not frontend.logs_normal:

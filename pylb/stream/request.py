@@ -47,6 +47,9 @@ def look(stream: HttpStream) -> None:
         stream.cookie_captured_request = cookie[:length] if cookie else None
     if frontend.keeps_request_line:
         stream.request_line = stream.request.line()[: frontend.longest_line]
+    if frontend.logs_request:
+        stream.log()
+        stream.logged = True  # or kept back for good
 
 
 async def face_rules(stream: HttpStream, face: Face) -> None:

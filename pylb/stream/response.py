@@ -164,6 +164,7 @@ def forward(stream: HttpStream) -> None:
     front.send_head(response, not stream.keep_client)
     if stream.frontend.log_asap:
         stream.time_close = stream.ms_since(stream.idle_from)
+        stream.logged = False  # what logs its request logs it once more
         stream.log()
     if response.status == 101 or framing is TUNNEL:
         start_tunnel(stream)

@@ -477,4 +477,4 @@ class HttpStream(Stream):
         stream.request_line = b"<BADREQ>"
         stream.status, stream.termination = status, who + when
         stream.time_close = stream.ms_since(idle_from)
-        stream.log()
+        stream.log(session.frontend.error_log_format)

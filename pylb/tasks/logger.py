@@ -23,6 +23,7 @@ FACILITIES = (
 ).split()
 
 NOTICE = 5
+FILES = ("stdout", "stderr", "fd")  # their messages are so long with what ends them, others without
 SUBSECOND = frozenset(("rfc5424", "timed", "iso"))  # formats whose header shows parts of a second
 
 Send = Callable[..., None]  # level, text, structured data
@@ -45,7 +46,7 @@ class Target:
         self._subsecond = form in SUBSECOND
         self._structured = form == "rfc5424"
         self._seen = 0
-        self._limit = settings.length - 1
+        self._limit = settings.length - (settings.address.kind in FILES)
         self._spares_head, self._end = False, b"\n"
         self._wall, self._until = 0.0, float("-inf")  # the time of the headers, and how long it is right
         self._heads: dict[int, str] = {}  # level -> header

@@ -8,6 +8,7 @@ from rules_other import BACKENDS, BODIES, LOGS, MORE, PAGES, STRICT, TCP, VARIAB
 from rules_phases import PHASES
 from rules_rdp import RDP
 from rules_sources import SOURCES
+from rules_targets import EARLY, TARGETS
 from rules_upgrade import UPGRADES
 
-CASES = [*ODD, *MORE, *DENY, *RETURN, *REDIRECT, *HEADERS, *LINE, *VARIABLES, *LOGS, *BACKENDS, *PAGES, *STRICT, *BODIES, *TCP, *UPGRADES, *PHASES, *RDP, *FORMATS, *SOURCES]
+CASES = [*ODD, *MORE, *DENY, *RETURN, *REDIRECT, *HEADERS, *LINE, *VARIABLES, *LOGS, *BACKENDS, *PAGES, *STRICT, *BODIES, *TCP, *UPGRADES, *PHASES, *RDP, *FORMATS, *SOURCES, *TARGETS, *EARLY]

@@ -154,7 +154,7 @@ class Rig:
     def config(self) -> str:
         """All sections."""
         text = (
-            f"global\n nbthread 1\n expose-experimental-directives\n log {self.directory}/log len 8192 local0\n"
+            f"global\n nbthread 1\n expose-experimental-directives\n log-tag haproxy\n log {self.directory}/log len 8192 local0\n"
             "defaults named\n mode http\n log global\n option httplog\n timeout connect 2s\n timeout client 2s\n timeout server 2s\n"
             " timeout tarpit 60ms\n retries 0\n http-reuse never\n"
             f"frontend page\n bind fd@{self.listeners[-1].fileno()}\n stats enable\n stats uri /s\n no log\n"
@@ -171,7 +171,7 @@ class Rig:
                 text += f" default_backend be_{case.name}\nbackend be_{case.name}\n" + (" mode tcp\n" if case.tcp else "")
             text += f"{back} server s1 unix@{self.directory}/origin {case.server}\n{case.more}"
         host, port = self.listeners[-1].getsockname()
-        return text.replace("DIR/", f"{self.directory.parent}/").replace("PAGE_HOST", host).replace("PAGE_PORT", str(port))
+        return text.replace("DIR/", f"{self.directory.parent}/").replace("LOG_SOCKET", f"{self.directory}/log").replace("PAGE_HOST", host).replace("PAGE_PORT", str(port))
 
     def await_start(self) -> None:
         deadline = time.monotonic() + 15

@@ -245,3 +245,33 @@ def test_unknown_rings_are_found_at_start(tmp_path: Path, address: str) -> None:
         lines = re.sub(r"\(\d+\)", "(PID)", result.stderr).splitlines()
         said.append((result.returncode, [line for line in lines if "NOTICE" not in line]))
     assert said[1] == said[0]
+
+
+@pytest.mark.parametrize("length", ["", "len 80", "len 81", "len 2000"])
+@pytest.mark.parametrize("form", ["", "format raw", "format rfc5424"])
+def test_descriptors(tmp_path: Path, length: str, form: str) -> None:
+    seen = []
+    for number, command in enumerate(PROGRAMS):
+        listener = socket.create_server(("127.0.0.1", 0))
+        out = (tmp_path / f"out{number}").open("w+b")
+        text = (
+            f"global\n log-tag haproxy\ndefaults\n timeout client 1s\n mode http\nfrontend f\n bind fd@{listener.fileno()}\n log fd@{out.fileno()} {length} {form} local0\n"
+            " http-request return status 200\n log-format %HP%B\n"
+        )
+        (tmp_path / "cfg").write_text(text)
+        process = subprocess.Popen([*command, "-db", "-f", str(tmp_path / "cfg")], pass_fds=[listener.fileno(), out.fileno()], stderr=subprocess.DEVNULL)
+        with socket.create_connection(listener.getsockname(), timeout=15) as client:
+            client.sendall(b"GET /" + b"y" * 1500 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.recv(65536)
+            client.sendall(b"GET /short HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.recv(65536)
+        listener.close()
+        deadline = time.monotonic() + 10
+        while (tmp_path / f"out{number}").read_bytes().count(b"\n") < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        out.close()
+        lines = (tmp_path / f"out{number}").read_text().replace(str(process.pid), "P" * len(str(process.pid)))
+        seen.append([(len(line), re.sub(r"(DATE )|\d{4}-\S+", "DATE", re.sub(r"\w{3} +\d+ \d\d:\d\d:\d\d", "DATE", line))) for line in lines.split("\n")])
+    assert seen[1] == seen[0]

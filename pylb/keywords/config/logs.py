@@ -29,9 +29,10 @@ def log(proxy: model.Proxy, args: Args) -> None:
             raise Alert("log : 'no log' does not expect arguments")
         proxy.log, proxy.log_global = [], False
     elif args.at(1) == "global" and not args.at(2):
+        if not proxy.log_global:
+            proxy.extra["log global at"] = len(proxy.log)
         proxy.log_global = True
         proxy.extra["log global place"] = args.place
-        proxy.extra.setdefault("log order", []).append(None)
     else:
         proxy.log.append(log_target(args, "or global "))
 
