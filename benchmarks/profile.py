@@ -29,6 +29,7 @@ from benchmarks.measures import Run, cpu
 from benchmarks.place import place
 from benchmarks.programs import PROGRAMS
 from benchmarks.rows import chosen
+from benchmarks.running import ROOT as HERE
 from benchmarks.running import which
 
 ROOT = str(Path(pylb.__file__).parent) + "/"
@@ -37,6 +38,7 @@ TRANSPORT = "transport, loop (uvloop, C)"
 FLOORS = (  # the longest prefix that fits decides
     ("wire/", "wire: heads, bodies, TLS"),
     ("stream/mux", "stream: muxes"),
+    ("stream/express", "stream: express lane"),
     ("stream/", "stream: driver, steps of a request"),
     ("stream/rules", "rules, samples"),
     ("sample/", "rules, samples"),
@@ -78,7 +80,7 @@ class Samples:
         if floor is not None and innermost is not None:
             self.floors[floor] += 1
             code = innermost.f_code
-            self.functions[f"{code.co_filename.removeprefix(ROOT)}:{code.co_firstlineno} {code.co_qualname}"] += 1
+            self.functions[f"{code.co_filename.removeprefix(ROOT).removeprefix(str(HERE) + '/')}:{code.co_firstlineno} {code.co_qualname}"] += 1
         signal.setitimer(signal.ITIMER_REAL, random.uniform(0.5, 1.5) * EVERY)
 
 

@@ -66,7 +66,8 @@ class Wire(asyncio.Transport):
         self.written: list[bytes] = []
         self.write = self.written.append  # type: ignore[assignment]
         self.writelines = self.written.extend  # type: ignore[assignment]
-        self.open = True
+        self.ended: list[bool] = []
+        self.is_closing = self.ended.__len__  # type: ignore[assignment]
         self.feed: Callable[[bytes], None] = self._nobody
 
     def _nobody(self, data: bytes) -> None:
@@ -94,17 +95,18 @@ class Wire(asyncio.Transport):
     def get_protocol(self) -> asyncio.BaseProtocol:
         return self._protocol  # type: ignore[no-any-return]
 
-    def is_closing(self) -> bool:
-        return not self.open
+    @property
+    def open(self) -> bool:
+        return not self.ended
 
     def close(self) -> None:
-        self.open = False
+        self.ended.append(True)
 
     abort = close
 
     def lose(self) -> None:
         """Tell the protocol that the connection is gone."""
-        self.open = False
+        self.close()
         self._protocol.connection_lost(None)
 
     def pause_reading(self) -> None: ...
