@@ -25,8 +25,8 @@ def accounts(trouble: list[str]) -> Iterator[None]:
         if front is not None:
             started.add(stream.number)
 
-    def logging(stream: Stream) -> None:
-        log(stream)
+    def logging(stream: Stream, *form: Any) -> None:
+        log(stream, *form)
         if stream.number in started:
             started.discard(stream.number)
         elif stream.front is not None:
