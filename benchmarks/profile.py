@@ -80,12 +80,7 @@ class Samples:
         if floor is not None and innermost is not None:
             self.floors[floor] += 1
             code = innermost.f_code
-<<<<<<< HEAD
-            place = code.co_filename.removeprefix(ROOT).removeprefix(f"{HERE}/")
-        self.functions[f"{place}:{code.co_firstlineno} {code.co_qualname}"] += 1
-=======
             self.functions[f"{code.co_filename.removeprefix(ROOT).removeprefix(str(HERE) + '/')}:{code.co_firstlineno} {code.co_qualname}"] += 1
->>>>>>> bench
         signal.setitimer(signal.ITIMER_REAL, random.uniform(0.5, 1.5) * EVERY)
 
 
