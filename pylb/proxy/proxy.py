@@ -149,14 +149,15 @@ class Frontend(Face):
 
     def settle(self, log_line: LogFormat | None) -> None:
         """The last thing to be known: the format of its log lines. Decides whether its requests may take the express lane (`stream.express`)."""
-        self.log_line, self.keeps_request_line = log_line, log_line is not None and log_line.wants_request_line
         if log_line is not None:
+            self.log_line, self.keeps_request_line = log_line.call, log_line.wants_request_line
             self.log_asap = self.log_asap or not log_line.needs_the_end
             self.logs_request = log_line.needs_request_only and not (self.request_captures or self.response_captures or self.cookie_capture)
         self.announces = log_line is None and self.send_log is not None
         unusual = self.monitor_uri or self.request_captures or self.has_response_rules or self.case_of_names or self.process.tables is not None
+        early_lines = self.announces or self.logs_request or self.log_asap
         closes = self.settings.connection_mode != "http-keep-alive"
-        self.in_express = not (self.has_slow_rules or self.announces or unusual or self.log_asap or self.counts_at_once or closes)
+        self.in_express = not (self.has_slow_rules or unusual or early_lines or self.counts_at_once or closes)
 
     def __repr__(self) -> str:
         return f"Frontend({self.name!r} {self.counters.scur}/{self.maxconn})"

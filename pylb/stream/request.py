@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from pylb.base.freq import PERIOD
 from pylb.base.timers import NEVER
 from pylb.stream import local, persist, rules, scruples
 from pylb.stream.verdict import Answer, Stop, Verdict
@@ -153,13 +154,18 @@ def chosen_backend(stream: HttpStream) -> Backend | None:
 def set_backend(stream: Any, backend: Backend) -> None:
     """The stream belongs to `backend` from here on, and counts there."""
     stream.backend = backend
-    counters = backend.counters
-    counters.session_started(stream.now)
-    counters.scur += 1
-    if counters.scur > counters.smax:
-        counters.smax = counters.scur
-    if not backend.is_http and stream.request is not None:  # HTTP has no way to servers that do not speak it
-        raise Answer(None, who="I", when="R", status=500)
+    counters, now = backend.counters, stream.now
+    counters.stot += 1
+    rate = counters.rate
+    if now - rate.since < PERIOD:  # `session_started`, without the call
+        rate.current = seen = rate.current + 1
+        if seen > rate.highest:
+            rate.highest = seen
+    else:
+        rate.tick(now)
+    counters.scur = current = counters.scur + 1
+    if current > counters.smax:
+        counters.smax = current
 
 
 async def backend_rules(stream: HttpStream, backend: Backend) -> None:

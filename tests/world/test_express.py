@@ -167,6 +167,8 @@ CASES = {
     "unique-id": Case(ask(get(), get()), front="unique-id-format %{+X}o%ci:%rt\n    unique-id-header x-id"),
     "hash": Case(ask(get("/a"), get("/b")), back="balance uri"),
     "own-log": Case(ask(get()), logs='log-format "%ST %[var(txn.x)] %B %U %Tr %Ta %HP"', front="http-request set-var(txn.x) method"),
+    "log-request-only": Case(ask(get(), wait=3), logs='log-format "%ci %HP"', after=2),
+    "log-at-once": Case(ask(get(), wait=3), logs='log-format "%ci %ST"', after=2),
     "capture": Case(ask(get()), front="capture response header x-from len 5"),
     "dontlog": Case(ask(get()), logs="option httplog\n    option dontlog-normal"),
     "separate": Case(ask(get()), logs="option httplog\n    option log-separate-errors", answer=OK.replace(b"200", b"502")),
