@@ -10,7 +10,6 @@ from pylb.control.cli import CliListener
 from pylb.process.build import StartError
 from pylb.proxy.transition import Transition
 from pylb.stream import connect
-from pylb.stream.verdict import Stop
 from pylb.tasks.check import start_checks
 from pylb.tasks.housekeeping import start_housekeeping
 
@@ -40,7 +39,7 @@ def carry_out(process: Process, transition: Transition) -> None:
             line.backend.send_log(line.level, line.for_log)
     for server, letter in transition.shutdowns:
         for stream in sorted(server.streams, key=lambda stream: stream.number):
-            stream.stop(Stop(letter, "", None))
+            stream.kill(letter)
     for stream in transition.woken:
         process.loop.call_soon(stream.wake)
     for server in transition.ready:

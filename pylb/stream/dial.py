@@ -65,10 +65,11 @@ class Dialer:
             first = shake = Handshake(server.backend.process, self._tls, mux, self.server_name(stream), stream.on_connect_failed, counters)
         if server.settings.send_proxy:
             first = Introduced(introduction(server.settings, stream), first)
-        connecting = net.connect(endpoint, lambda: first, stream.on_connect_failed, self.options(stream))
+        options = self.options(stream)
         if self._tls is None:
-            return connecting
-        shake.connecting = connecting
+            return net.connect(endpoint, lambda: first, stream.on_connect_failed, options)
+        shake.begin()
+        shake.connecting = net.connect(endpoint, lambda: first, shake.refused, options)
         return shake
 
     def options(self, stream: Any) -> ConnectOptions:
@@ -154,13 +155,24 @@ class Handshake(asyncio.Protocol):
         self.connecting: Connecting | None = None
         self._layer: TlsLayer | None = None
 
+    def begin(self) -> None:
+        """It counts as a TLS connection before there is any."""
+        counters = self._process.counters
+        counters.ssl_connections += 1
+        counters.ssl_connections_total += 1
+
+    def refused(self, error: OSError) -> None:
+        """There is no connection."""
+        self._process.counters.ssl_connections -= 1
+        self._failed(error)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass
         from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
 
         tls = Tls.client(self._context, sni=self._name)
         layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost)
-        layer.count(self._process.counters, self._process.clock.now())
+        layer.counted(self._process.counters)
         transport.set_protocol(layer)
         layer.start()
 
@@ -184,4 +196,5 @@ class Handshake(asyncio.Protocol):
             self._layer.abandon()
             self._layer = None
         elif self.connecting is not None:
+            self._process.counters.ssl_connections -= 1
             self.connecting.cancel()

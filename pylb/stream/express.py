@@ -52,9 +52,9 @@ def take(front: ClientH1, data: bytes) -> bool:
     counters.h1_open_streams += 1
     counters.h1_total_streams += 1
     front.session.requests += 1
-    front.request_began = front.session.process.clock.now()
+    front.request_began = now = front.session.process.clock.now()
     method, target = line.groups()
-    go(front, Request(method, target, 11, Headers(known.headers), NO_BODY, 0, True, None, False, len(data), known), data, start)
+    go(front, Request(method, target, 11, Headers(known.headers), NO_BODY, 0, True, None, False, len(data), known), data, start, now)
     return True
 
 
@@ -66,9 +66,9 @@ def suits(request: Request) -> bool:
     )  # fmt: skip
 
 
-def go(front: ClientH1, request: Request, data: bytes, start: int) -> None:
-    """Do what rules say and send the request to a server. `data` is the whole head, its fields begin at `start`."""
-    known, target, method, now = request.known, request.target, request.method, front.request_began
+def go(front: ClientH1, request: Request, data: bytes, start: int, now: float) -> None:
+    """Do what rules say and send the request to a server. `data` is the whole head, its fields begin at `start`; it began to come earlier if in pieces."""
+    known, target, method = request.known, request.target, request.method
     # `Stream.count_request`
     counters = front.counters
     counters.req_tot += 1
@@ -79,7 +79,8 @@ def go(front: ClientH1, request: Request, data: bytes, start: int) -> None:
             rate.highest = seen
     else:
         rate.tick(now)
-    stream = front.stream = HttpStream(front.session, front, request, front.idle_from, now)
+    stream = front.stream = HttpStream(front.session, front, request, front.idle_from, front.request_began)
+    stream.now = now
     stream.bytes_in = HTX_REQUEST_LINE + len(method) + len(target) + (fields_size(request.headers) if known is None else known.fields_size)
     stream.request_complete = stream.corked = stream.running = True
     frontend = front.frontend

@@ -137,7 +137,7 @@ class ClientH1(H1):
     def begin(self, request: Request, data: bytes, used: int) -> None:
         """A whole head was read: its stream begins, and takes what is there of the body."""
         if self.express and used == len(data) and express.suits(request) and not self.session.private_pools:
-            express.go(self, request, data, data.find(b"\n") + 1)
+            express.go(self, request, data, data.find(b"\n") + 1, self.frontend.process.clock.now())
             return
         rest, later = data[used:], b""
         if request.framing is CHUNKED:

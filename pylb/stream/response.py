@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
 from pylb.proxy.health import LOST_RESPONSES, READ_ERROR
-from pylb.stream import connect, local, persist, replay, rules, scruples, sticking, tracking
+from pylb.stream import connect, kill, local, persist, replay, rules, scruples, sticking, tracking
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
 from pylb.wire.h1 import fields_size, settle_framing
@@ -79,11 +79,14 @@ async def content_rules(stream: HttpStream) -> None:
     if delay:
         connect.send_request(stream)
     verdict = await rules.run_content_rules(stream, backend.tcp_response_content, delay, lambda: (0, stream.response is not None), "H")
+    if verdict in (Verdict.REJECT, Verdict.CLOSE):
+        if not delay:
+            connect.send_request(stream)  # it was on its way
+        stream.back.polite = True
     if verdict is Verdict.REJECT:
         stream.count("dresp")
         raise Stop("P", "D", 0)
     if verdict is Verdict.CLOSE:
-        stream.count("eresp")
         raise Stop("S", "H", 502)
 
 
@@ -252,6 +255,8 @@ async def reply(stream: HttpStream, answer: Answer) -> None:
     stream.count("intercepted") if answer.who == "L" and stream.backend in (None, stream.frontend.own_backend) and stream.server is None else None
     stream.keep_client = stream.keep_client and stream.request.keep_alive and stream.request_complete and not stream.frontend.closes_clients
     await answer_with(stream, answer.response, answer.body, answer.status)
+    if stream.front.gone:
+        stream.bytes_out = stream.counted_out
 
 
 async def answer_with(stream: HttpStream, response: Response | None, body: bytes, status: int) -> None:
@@ -277,10 +282,12 @@ async def answer_with(stream: HttpStream, response: Response | None, body: bytes
 
 
 async def hold(stream: HttpStream) -> None:
-    """`tarpit`: keep the client waiting; it may only give up."""
+    """`tarpit`: keep the client waiting, unless it gives up or is too slow with its body."""
     seconds = (stream.backend or stream.frontend).timeout_tarpit
     if seconds == NEVER:  # neither `timeout tarpit` nor `timeout connect`: HAProxy does not wait then
         seconds = 0.0
+    if not stream.request_complete:
+        seconds = min(seconds, stream.frontend.timeout_client)
     ends_at = stream.waits_until = stream.process.clock.now() + seconds
     stream.tarpitted = True
     handle = stream.process.loop.call_later(seconds, stream.wake)
@@ -295,9 +302,12 @@ async def hold(stream: HttpStream) -> None:
 async def end_early(stream: HttpStream, stop: Stop) -> None:
     """A stream ended before its time: its letters, and an error message if the client has not seen a response yet."""
     when = stop.when or stream.when
+    if stream.killer and when == "R":
+        stop = Stop(stream.killer, when := kill.NOWHERE, 0)
+        stream.time_request = stream.ms_since(stream.idle_from)
     stream.termination = stop.who + when
     abort_counts(stream, stop.who, when)
-    if stop.who == "c" and stream.back is not None:
+    if stop.who in ("c", stream.killer) and stream.back is not None:
         stream.back.polite = True
     if stream.front.gone and stop.who != "C":
         stream.count("cli_abrt")
@@ -324,6 +334,8 @@ def abort_counts(stream: HttpStream, who: str, when: str) -> None:
     """Aborted transfers are counted by who aborted them, once there is a backend."""
     if stream.backend is None:
         return
+    if who == "C" and when in "QC" and (stream.connecting is not None or not stream.front.gone):
+        return  # HAProxy does not count who leaves before there is a server, but for resets while nothing is being tried
     if who in ("C", "c"):
         stream.count("cli_abrt")
     elif who in ("S", "s") and (stream.response is not None or when == "D"):

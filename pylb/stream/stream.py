@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER
-from pylb.stream import connect, replay, scruples, tracking
+from pylb.stream import connect, kill, replay, scruples, tracking
 from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
 from pylb.stream.applet import Served
@@ -59,6 +59,7 @@ class HttpStream(Stream):
     passed = False  # `tcp-request content` rules of the frontend ran for the raw stream it was before (`upgrade`)
     kept: bytes | None = None  # the body of a request that may be sent again (`retry-on`)
     request_trailers: Headers | None = None
+    unhurried = ("Q", "C")  # there is no server that could take the rest of its body
     request_variables: dict[str, Any] | None = None
     response_variables: dict[str, Any] | None = None
 
@@ -171,6 +172,8 @@ class HttpStream(Stream):
         self.time_close = int((self.now - self.idle_from) * 1000)
         connect.release(self)
         response_steps.account(self)
+        if self.killer:
+            self.termination = self.killer + self.termination[1]
         if self.process.tables is not None:
             tracking.count_bytes(self, self.now)
         self.log()
@@ -305,20 +308,31 @@ class HttpStream(Stream):
     def on_client_half_closed(self) -> None:
         """The client will send nothing after this request; it may still read the response."""
         self.client_half_closed = True
-        if self.frontend.notices_aborts and self.backend is not None and "abortonclose" in self.backend.settings.options and not self.forwarding:
-            self.stop(Stop("C", self.when))
+        if self.frontend.notices_aborts and self.backend is not None and "abortonclose" in self.backend.settings.options:
+            self.stop(Stop("C", "D" if self.forwarding else self.when))
+        elif self.when == "T":
+            self.wake()
+
+    def kill(self, who: str) -> None:
+        """End it from outside, as far as it has come."""
+        kill.kill(self, who)
 
     def on_client_gone(self) -> None:
         """The client's connection is lost."""
         self.keep_client = False
         if self.request_complete and self.when in "QCH" and not self.forwarding and not self.frontend.notices_aborts:
             return  # HAProxy notices when it answers
+        if self.when == "T":  # it has its answer now
+            self.client_half_closed = True
+            self.wake()
+            return
         self.stop(self.abort())
 
     def abort(self) -> Stop:
-        """The client gave up: while its body went to a server that counts as transfer, and nothing is answered."""
+        """The client gave up: while its body went to a server, or by a reset once a server has it all, that counts as transfer, and nothing is answered."""
         uploading = self.uploading and not self.request_complete
-        return Stop("C", "D" if uploading else self.when, 0 if uploading or self.front.gone else None)
+        transfer = uploading or (self.front.gone and self.when == "H")
+        return Stop("C", "D" if transfer else self.when, 0 if transfer or self.front.gone else None)
 
     def on_client_blocked(self) -> None:
         """The client reads slower than the server sends."""
@@ -343,6 +357,8 @@ class HttpStream(Stream):
         self.connecting = None
         self.back = back
         self.wake()
+        if self.killer:
+            self.process.loop.call_soon(kill.strike, self)
 
     def on_connect_failed(self, error: OSError) -> None:
         self.connecting = None
@@ -355,6 +371,7 @@ class HttpStream(Stream):
         counters = self.server.counters
         counters.req_tot += 1
         response_steps.count_status(counters, response.status)
+        self.server_expire = self.process.clock.now() + self.server_timeout()
         response_steps.inform(self, response)
 
     def on_response(self, response: Response, payload: bytes, trailers: Headers | None) -> None:

@@ -9,6 +9,7 @@ from pylb.base.timers import NEVER
 from pylb.stream import connect, persist, rules, sticking, tracking, upgrade
 from pylb.stream import request as request_steps
 from pylb.stream.driver import Stream
+from pylb.stream.kill import NOWHERE
 from pylb.stream.verdict import Answer, Stop, Verdict
 
 if TYPE_CHECKING:
@@ -275,6 +276,12 @@ class TcpStream(Stream):
         """How much of the client's bytes is there, and whether that is all there will be."""
         return self.inbox_size, self.request_complete or self.inbox_size >= BUFFER
 
+    def kill(self, who: str) -> None:
+        """End it from outside; without a server it goes on, and only its log line tells."""
+        self.killer = who
+        if self.back is not None:
+            self.stop(Stop(who, NOWHERE))
+
     def end_early(self, stop: Stop) -> None:
         self.termination = stop.who + (stop.when or self.when)
         if self.backend is not None and stop.who in ("C", "c") and (self.uploading or stop.when == "D"):
@@ -283,7 +290,7 @@ class TcpStream(Stream):
             self.count("srv_abrt")
             if stop.who == "S":
                 self.count("eresp")
-        if stop.who in ("c", "s", "P") and self.back is not None:
+        if stop.who in ("c", "s", "P", self.killer) and self.back is not None:
             self.back.close()  # with FIN: who waits too long is not reset
 
     def refused_by_mux(self) -> None:
@@ -300,6 +307,8 @@ class TcpStream(Stream):
 
     def finish(self) -> None:
         self.time_close = self.ms_since(self.idle_from)
+        if self.killer:
+            self.termination = self.killer + self.termination[1]
         connect.release(self)
         if not self.frontend.logs_null and not self.bytes_in and not self.bytes_out:
             self.dont_log = True

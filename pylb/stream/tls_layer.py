@@ -112,10 +112,14 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
 
     def count(self, counters: InfoCounters, now: float) -> None:
         """It counts as a TLS connection of the process from now on."""
-        self._counters = counters
+        self.counted(counters)
         counters.ssl_connections += 1
         counters.ssl_connections_total += 1
         counters.ssl_rate.tick(now)
+
+    def counted(self, counters: InfoCounters) -> None:
+        """It counts as a TLS connection already, until it ends."""
+        self._counters = counters
 
     def start(self) -> None:
         """A client speaks first; a server waits."""

@@ -298,4 +298,22 @@ CACHING = [
     case("checkcache_nocache", "insert indirect nocache", NONE, origin=sets("SRV=x", headers="Cache-Control: max-age=10\r\n"), back="option checkcache"),
 ]
 
-GROUPS = {"caching": CACHING, "modes": IN_MODES, "oddities": ODDITIES, "dates": DATES, "down": DOWN_SERVERS, "overruled": OVERRULED, "queues": QUEUES}
+# What the client's cookie is worth, with what becomes of the server's own.
+WORTH: dict[str, tuple[bytes, dict[str, object]]] = {
+    "down": (STICKY, {"server": DOWN}),
+    "old": (dated("s2", 0, 10000), {}),
+    "idle": (dated("s2", 1000, 1000), {}),
+    "unused": (ONE, {"back": "use-server s1 if TRUE"}),
+}
+DATES_COUNT = " maxidle 10m maxlife 2h"
+BECOMES = {"none": "rewrite", "passed": "insert indirect preserve", "rewritten": "rewrite", "deleted": "insert indirect postonly"}
+
+
+def combined(worth: str, fate: str) -> Case:
+    request, more = WORTH[worth]
+    origins = {"origin": SERVER_SETS, "origin2": SERVER_SETS} if fate != "none" else {}
+    return case(f"combined_{worth}_{fate}", BECOMES[fate] + (DATES_COUNT if worth in ("old", "idle") else ""), request, **origins, **more)
+
+
+COMBINED = [combined(worth, fate) for worth in WORTH for fate in BECOMES]
+GROUPS = {"caching": CACHING, "modes": IN_MODES, "oddities": ODDITIES, "dates": [*DATES, *COMBINED], "down": DOWN_SERVERS, "overruled": OVERRULED, "queues": QUEUES}

@@ -196,7 +196,7 @@ class Rig:
             try:
                 if self.command("show info"):
                     return
-            except OSError:
+            except (OSError, AssertionError):  # not yet
                 time.sleep(0.02)
         said = self.errors.read_text("latin-1")
         self.stop()
@@ -206,7 +206,10 @@ class Rig:
         """What the stats socket answers; one at a time, since it takes few connections."""
         with self.asking, socket.socket(socket.AF_UNIX) as one:
             one.settimeout(10)
-            one.connect(str(self.directory / "stats"))
+            try:
+                one.connect(str(self.directory / "stats"))
+            except ConnectionRefusedError:
+                raise AssertionError(f"{self.process.args} ended with {self.process.poll()}:\n{self.said()}") from None
             one.sendall(line.encode() + b"\n")
             answer = b"".join(iter(lambda: one.recv(262144), b""))
             self.asked, self.told = self.asked + 1, self.told + len(answer)

@@ -235,7 +235,7 @@ def test_shutting_the_sessions_of_a_server_down(stage: Make) -> None:
         client.close()
 
     scene.run(story)
-    assert letters(scene) == ["3 DD"]
+    assert letters(scene) == ["3 D-"]
 
 
 def test_content_rules_wait_for_bytes_no_longer_than_the_delay(stage: Make) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pylb.control.registry import Answer, Level, Refusal, Words, command
 from pylb.control.stream_text import details, own_details, own_summary, summary
-from pylb.stream.verdict import Stop
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
@@ -84,4 +83,4 @@ def shutdown_session(cli: Cli, words: Words) -> None:
     stream = find(cli, words[0])
     if stream is None:
         raise Refusal("No such session (use 'show sess').\n")
-    stream.stop(Stop("K", "", None))
+    stream.kill("K")
