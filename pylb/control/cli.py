@@ -253,3 +253,4 @@ class Connection(asyncio.Protocol):
             self.pieces = None
         if size:
             self.transport.write("".join(gathered).encode("latin-1", "replace"))
+            self.touch()

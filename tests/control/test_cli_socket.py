@@ -7,7 +7,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,12 @@ import pytest
 import pylb.keywords
 from pylb.base.clock import Clock
 from pylb.base.net import ListenError
+from pylb.base.registry import Entry
 from pylb.config.report import Report
 from pylb.config.sections import read_config
 from pylb.control.cli import CliListener
 from pylb.control.interpreter import split_words
-from pylb.control.registry import command
+from pylb.control.registry import Words, command
 from pylb.control.stream_text import human
 from pylb.control.usage import listed
 from pylb.keywords.cli.errors import dump
@@ -178,6 +179,25 @@ def test_silence_ends_a_connection(tmp_path: Path) -> None:
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await client.until("> ")
         assert 0.1 < time.monotonic() - began < 2
+
+    Stage(tmp_path, timeout="200ms").play(story)
+
+
+def test_a_long_answer_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of silence begins again with everything that is sent."""
+    lines = 100
+
+    def slowly(cli: object, words: object) -> Iterator[str]:
+        for number in range(lines):
+            time.sleep(0.006)  # longer than a turn: each line has one of its own
+            yield f"{number}\n"
+
+    monkeypatch.setattr("pylb.control.interpreter.find", lambda words: (Entry("slow", slowly, {}), Words()))
+
+    async def story(stage: Stage) -> None:
+        client = await stage.connect()
+        client.send("slow\n")
+        assert (await client.rest()).split() == [str(number) for number in range(lines)]
 
     Stage(tmp_path, timeout="200ms").play(story)
 
