@@ -6,14 +6,9 @@ _SECRETS = (
     "cipherlist_str", "cipherlist_xxh", "client_early_traffic_secret", "client_handshake_traffic_secret", "client_traffic_secret_0",
     "early_exporter_secret", "exporter_secret", "server_handshake_traffic_secret", "server_traffic_secret_0",
 )  # fmt: skip
-_INTERNAL = (
-    "htx.data htx.free htx.free_data htx.has_eom htx.nbblks htx.size htx.used htx_blk.data htx_blk.hdrname htx_blk.hdrval"
-    " htx_blk.size htx_blk.start_line htx_blk.type strm.is_htx"
-).split()
 PLANNED_FETCHES = frozenset(
     [f"ssl_fc_{word}" for word in _SECRETS]
-    + [f"internal.{word}" for word in _INTERNAL]
-    + ["distcc_body", "distcc_param", "fcgi.docroot", "fcgi.index"]
+    + ["fcgi.docroot", "fcgi.index"]
     + ["cpu_calls", "cpu_ns_avg", "cpu_ns_tot", "lat_ns_avg", "lat_ns_tot"]
     + ["res.cache_hit", "res.cache_name", "res.comp", "res.comp_algo", "ssl_fc_unique_id", "ssl_bc_unique_id"]
 )

@@ -57,6 +57,6 @@ FORMATS = [
         "log_levels",
         "http-request set-log-level silent if { path /s }\nhttp-request set-log-level emerg if { path /e }\nhttp-response set-log-level debug if { status 200 }",
         send=[get("/s"), get("/e"), get("/f")],
-        logs=2,
+        logs=3,
     ),
 ]

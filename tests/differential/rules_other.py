@@ -544,7 +544,7 @@ MORE = [
         send=[b"hello"],
         tcp=True,
         origin=b"x",
-        patience=0.1,
+        patience=0.4,
         logs=1,
         log_format='"%ci %fp %ts"',
     ),

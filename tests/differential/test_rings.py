@@ -17,7 +17,7 @@ from waiting import readable
 
 pytestmark = needs_haproxy
 PROGRAMS = ((HAPROXY,), (sys.executable, "-m", "pylb"))
-LOGS = ("plain", "short", "big", "small", "cut", "local", "host", "modern", "tagged", "held")
+LOGS = ("left", "plain", "short", "big", "small", "cut", "local", "host", "modern", "tagged", "held")
 CONFIG = """
 global
  nbthread 1
@@ -53,6 +53,10 @@ ring octets
  server s1 DIR/octets log-proto octet-count
  timeout connect 1s
  timeout server 1s
+ring left
+ server s1 DIR/left
+ timeout connect 1s
+ timeout server 1s
 ring lines
  format iso
  server s1 DIR/lines
@@ -80,6 +84,7 @@ frontend all
  log ring@tagged local7
  log ring@held daemon
  log ring@octets user
+ log ring@left daemon
  log ring@lines mail
  log uxst@DIR/implicit local0
  log uxst@DIR/implicit2 len 80 format rfc5424 local0
@@ -96,6 +101,7 @@ class Program:
         self.received: dict[str, bytes] = {}
         for name in ("octets", "lines", "implicit", "implicit2"):
             self.serve(name)
+        self.serve("left", leaves=True)
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = listener.getsockname()
         (directory / "cfg").write_text(CONFIG.replace("DIR", str(directory)).replace("LISTENER", str(listener.fileno())))
@@ -105,8 +111,8 @@ class Program:
         listener.close()
         self.until(lambda: bool(self.ask("show info")))
 
-    def serve(self, name: str) -> None:
-        """A log server that keeps what it gets."""
+    def serve(self, name: str, leaves: bool = False) -> None:
+        """A log server that keeps what it gets, or leaves for good after the first bytes."""
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.directory / name))
         listener.listen(5)
@@ -117,6 +123,11 @@ class Program:
                 one, _ = listener.accept()
                 while data := one.recv(65536):
                     self.received[name] += data
+                    if leaves:
+                        (self.directory / name).unlink()
+                        listener.close()
+                        one.close()
+                        return
 
         threading.Thread(target=run, daemon=True).start()
 
@@ -171,8 +182,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Pr
     directory = tmp_path_factory.mktemp("rings")
     programs = [Program(command, directory / name) for command, name in zip(PROGRAMS, ("theirs", "ours"), strict=True)]
     for one in programs:
-        one.get("/first", "/second?" + "x" * 80, *(f"/{number}?{'y' * 950}" for number in range(30)), "/long?" + "z" * 3000)
-        one.until(lambda one=one: all(data.count(b"/long") == 1 for data in one.received.values()))  # type: ignore[misc]
+        one.get("/first")
+        one.until(lambda one=one: not (one.directory / "left").exists())  # type: ignore[misc]
+        time.sleep(0.3)  # until the program has noticed, so that it keeps what that server has not seen
+        one.get("/second?" + "x" * 80, *(f"/{number}?{'y' * 950}" for number in range(30)), "/long?" + "z" * 3000)
+        one.until(lambda one=one: all(data.count(b"/long") == 1 for name, data in one.received.items() if name != "left"))  # type: ignore[misc]
     yield programs[0], programs[1]
     for one in programs:
         one.stop()
