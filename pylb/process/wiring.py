@@ -38,7 +38,7 @@ def carry_out(process: Process, transition: Transition) -> None:
         if line.backend.send_log is not None:
             line.backend.send_log(line.level, line.for_log)
     for server, letter in transition.shutdowns:
-        for stream in sorted(server.streams, key=lambda stream: stream.number):
+        for stream in server.streams:
             stream.kill(letter)
     for stream in transition.woken:
         process.loop.call_soon(stream.wake)

@@ -128,6 +128,7 @@ class Frontend(Face):
         self.logs_null = "dontlognull" not in settings.options
         self.logs_normal = "dontlog-normal" not in settings.options
         self.log_separate_errors = "log-separate-errors" in settings.options
+        self.logs_selectively = self.log_separate_errors or not self.logs_normal
         self.log_asap = "logasap" in settings.options  # or all that is logged is known when the response comes
         self.logs_request = False  # all that is logged is known when the request has come
         self.counts_at_once = "contstats" in settings.options

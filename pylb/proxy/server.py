@@ -65,7 +65,6 @@ class Server:
         self.usable = self.in_service and self.eweight > 0
         self.maxconn, self.minconn, self.maxqueue = settings.maxconn, settings.minconn or settings.maxconn, settings.maxqueue
         self.served = 0  # slots taken
-        self.streams: set[Any] = set()  # who holds them
         self.rank: Entry | None = None  # the balancer's own note of where the server stands
         self.queue = Queue()
         self.pool = Pool(self)
@@ -94,23 +93,19 @@ class Server:
             self.cookie = dynamic_cookie(backend.dynamic_cookie_key, self.address) if backend.dynamic_cookies else None
 
     # -- slots: the hot path
-    def take(self, stream: Any = None) -> None:
+    def take(self) -> None:
         """A stream occupies a slot from now on."""
         self.served += 1
         counters = self.counters
         counters.scur = current = counters.scur + 1
         if current > counters.smax:
             counters.smax = current
-        if stream is not None:
-            self.streams.add(stream)
         self.backend.balancer.taken(self)
 
-    def drop(self, stream: Any = None) -> None:
+    def drop(self) -> None:
         """The slot is free again; whoever calls this serves the queues next."""
         self.served -= 1
         self.counters.scur -= 1
-        if stream is not None:
-            self.streams.discard(stream)
         self.backend.balancer.dropped(self)
 
     def full(self) -> bool:
@@ -157,6 +152,12 @@ class Server:
         fold_times(self.counters, self.times)
 
     # -- views
+    @property
+    def streams(self) -> list[Any]:
+        """Who holds the slots, oldest first. Looked up among all: it is wanted seldom, when sessions are to be ended."""
+        streams = [mux.stream for mux in self.backend.process.sessions]
+        return sorted((one for one in streams if one is not None and one.server is self and one.server_slot), key=lambda one: one.number)
+
     @property
     def in_maintenance(self) -> bool:
         return bool(self.admin & MAINT)

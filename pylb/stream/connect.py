@@ -93,7 +93,7 @@ def take(stream: Any, server: Server, balanced: bool = True) -> None:
     """A slot on `server` belongs to the stream from now on; `balanced`: the algorithm chose it."""
     stream.server = server
     stream.server_slot = True
-    server.take(stream)
+    server.take()
     if balanced and server is not stream.avoid:
         server.counters.lbtot += 1
         stream.backend.counters.lbtot += 1
@@ -164,7 +164,7 @@ def drop_slot(stream: Any) -> None:
     if stream.server_slot:
         stream.server_slot = False
         server: Server = stream.server
-        server.drop(stream)
+        server.drop()
         if server.queue.places.entries or server.backend.queue.places.entries:
             server.backend.process.loop.call_soon(serve_queues, server)  # after this stream's log line
 

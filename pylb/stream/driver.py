@@ -245,20 +245,22 @@ class Stream:
     def log(self, form: Callable[[Any], str] | None = None) -> None:
         """One line, unless options say otherwise (configuration.txt 8.3); `form`: not in the usual format."""
         frontend = self.frontend
-        if frontend.send_log is None or frontend.log_line is None or self.logged or self.dont_log:
+        send = frontend.send_log
+        if send is None or frontend.log_line is None or self.logged or self.dont_log:
             return
-        level, line = self.log_level, form or frontend.log_line
-        if not frontend.logs_normal or frontend.log_separate_errors:
+        level = self.log_level
+        if frontend.logs_selectively:
             normal = self.termination[0] in "-L" and self.status < 500 and not self.retried
             if normal and not frontend.logs_normal:
                 return
             if not normal and frontend.log_separate_errors and level == 6:
                 level = 3
         self.logged = True
+        line = (form or frontend.log_line)(self)
         if frontend.structured_data is None:
-            frontend.send_log(level, line(self))
+            send(level, line)
         else:
-            frontend.send_log(level, line(self), frontend.structured_data(self))
+            send(level, line, frontend.structured_data(self))
         frontend.log_count += 1
 
     def release(self) -> None:

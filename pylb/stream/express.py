@@ -118,7 +118,6 @@ def choose(stream: HttpStream, backend: Backend) -> ServerH1 | None:
     own.scur = current = own.scur + 1
     if current > own.smax:
         own.smax = current
-    server.streams.add(stream)
     balancer.taken(server)
     own.lbtot += 1
     totals.lbtot += 1
@@ -226,7 +225,7 @@ def end(stream: HttpStream, back: ServerH1, answer: bytes) -> None:
     front.transport.write(answer)
     if stream.request_variables is not None:  # the request is over, and so are its variables
         stream.request_variables = None
-    stream.now = now = process.clock.now()
+    stream.now = now = front.now()
     stream.time_data = stream.time_close = total = int((now - stream.idle_from) * 1000)
     # `connect.release`
     stream.back = back.stream = None
@@ -237,7 +236,6 @@ def end(stream: HttpStream, back: ServerH1, answer: bytes) -> None:
     stream.server_slot = stream.in_express = False
     server.served -= 1
     own.scur -= 1
-    server.streams.discard(stream)
     backend = server.backend
     backend.balancer.dropped(server)
     if server.queue.places.entries or backend.queue.places.entries:

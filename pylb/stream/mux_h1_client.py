@@ -33,7 +33,7 @@ class ClientH1(H1):
 
     __slots__ = (
         "at_eof", "busy", "consumed", "deadline", "discarding", "express", "frontend", "gone", "has_left", "has_served",
-        "idle_from", "limits", "lingering", "request_began", "room", "session", "stream", "waits_for_head",
+        "idle_from", "limits", "lingering", "now", "request_began", "room", "session", "stream", "waits_for_head",
     )  # fmt: skip
 
     counters: FrontendCounters
@@ -44,6 +44,7 @@ class ClientH1(H1):
         self.frontend = session.frontend
         self.stream: HttpStream | None = None
         self.limits: Limits = session.frontend.limits
+        self.now = session.process.clock.now
         self.room = self.limits.bufsize - self.limits.maxrewrite
         self.express = session.frontend.in_express
         self.at_eof = False

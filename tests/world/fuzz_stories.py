@@ -278,7 +278,7 @@ class Story:
             case 5:
                 server.set_maxconn(dice.choice((0, 1, 2, 10)))
             case 6:
-                for stream in sorted(server.streams, key=lambda stream: stream.number):
+                for stream in server.streams:
                     stream.stop(Stop("K", "", None))
             case 7:
                 world.refuse(where)
