@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness import OK, Case
 from stream_end_cases import FULL, HALF, HEAD
 from stream_http_cases import BIG, answer, chunked, get, post
-from stream_peers import BODY, FIN, RST, Answers
+from stream_peers import BODY, FIN, RST, Answers, Until
 
 HUGE = "X: " + "a" * 15900 + "\r\n"  # with the rest of a head it is more than a buffer holds beside its reserve
 SILENT = {"address": "{silent}", "back": "timeout connect 300ms\nretries 0"}
@@ -34,7 +34,7 @@ def leaves(how: str) -> Iterator[Case]:
     yield from of_server(f"server_{how.lower()}_head", f"{event}/head", get("/1"), Answers(1), HEAD, 0.25, b"\r\n\r\n", origin=idle, answers=2, logs=2)
     yield from of_server(f"server_{how.lower()}_idle", f"{event}/idle", get("/1"), Answers(1), 0.25, get("/2"), origin=idle)
     yield from of_server(f"server_{how.lower()}_queue", f"{event}/queue", 0.25, get("/1"), server=FULL, origin={b"/2": (BODY, 0.5, how)}, others=((get("/2"),),), logs=2)
-    shake = {"server": "ssl verify none", "origin": {b"hello": (how, 0.3)}, "back": "retries 0", "ends": False, "bytes_exact": False, "logs": 1, "patience": 0.5}
+    shake = {"server": "ssl verify none", "origin": {b"hello": (Until(b"\x16"), how, 0.3)}, "back": "retries 0", "ends": False, "bytes_exact": False, "logs": 1, "patience": 0.5}
     yield Case(f"grid_server_{how.lower()}_handshake", (get("/1"),), covers=f"{event}/connect", **shake)  # type: ignore[arg-type]
 
 
