@@ -13,7 +13,7 @@ from pylb.proxy.errors import NOBODY, Captured, ErrorCapture
 from pylb.wire.h1_odd import request_standing
 from pylb.wire.h1_odd_response import response_standing
 from pylb.wire.h1_reader import RAW_COST, Limits
-from pylb.wire.h1_state import TRAILERS, InvalidMessage, Oddity, Standing, edited
+from pylb.wire.h1_state import SAYS_CLOSE, TRAILERS, InvalidMessage, Oddity, Standing, edited
 
 if TYPE_CHECKING:
     from pylb.proxy.proxy import Face
@@ -70,9 +70,9 @@ def keep(face: Face, source: tuple[str, int], other: Face | None, server: Server
 
 
 def in_body(head: Standing, bad: InvalidMessage) -> Standing:
-    """What the head has told stays; until a chunk has come, so does the length that the encoding ruled out."""
+    """What the head has told stays, also the length that the encoding ruled out."""
     where = bad.standing
-    return Standing(where.state, head.flags, 0 if where.body else head.chunk, head.body + where.body)
+    return Standing(where.state, head.flags, head.chunk, head.body + where.body)
 
 
 # -- requests
@@ -95,13 +95,15 @@ def bad_request_body(mux: ClientH1, data: bytes, bad: BadMessage, stream: HttpSt
     """A body that breaks its framing, with its head or after its request has begun."""
     assert isinstance(bad, InvalidMessage)
     view = of_body(data, mux.limits, bad, len(mux.head), start)
-    keep_request(mux, view, in_body(request_standing(mux.head, mux.limits), bad), BROKEN, stream)
+    head = request_standing(mux.head, mux.limits)
+    keep_request(mux, view, in_body(head, bad), BROKEN, stream, closes=bool(head.flags & SAYS_CLOSE))
 
 
-def keep_request(mux: ClientH1, view: View, standing: Standing, flag: int, stream: HttpStream | None = None) -> None:
+def keep_request(mux: ClientH1, view: View, standing: Standing, flag: int, stream: HttpStream | None = None, closes: bool = False) -> None:
+    """`closes`: what its head says, and HAProxy has taken note of it."""
     frontend, session = mux.frontend, mux.session
     flags = flag | (NOT_FIRST if session.requests > 1 else 0) | (HEAD_SENT if stream is not None and stream.head_sent else 0)
-    flags |= WANTS_KEEP_ALIVE if stream is None or stream.request.keep_alive else WANTS_CLOSE
+    flags |= WANTS_CLOSE if closes or (stream is not None and not stream.request.keep_alive) else WANTS_KEEP_ALIVE
     connection = view.full | (NO_STREAM if stream is None else WITH_STREAM)
     message = Captured(view.data, mux.consumed + view.consumed, view.position, connection, flags, standing)
     frontend.invalid_request = keep(frontend, session.source, stream.backend if stream is not None else None, None, message)
@@ -127,12 +129,13 @@ def bad_response_body(stream: HttpStream, back: ServerH1, data: bytes, bad: BadM
     """A body that begins at `start` breaks its framing."""
     assert isinstance(bad, InvalidMessage)
     view = of_body(data, back.limits, bad, len(back.head), start)
-    keep_response(stream, back, view, in_body(response_standing(back.head, back.request_method, back.limits), bad), BROKEN)
+    head = response_standing(back.head, back.request_method, back.limits)
+    keep_response(stream, back, view, in_body(head, bad), BROKEN, closes=bool(head.flags & SAYS_CLOSE))
 
 
-def keep_response(stream: HttpStream, back: ServerH1, view: View, standing: Standing, flag: int) -> None:
+def keep_response(stream: HttpStream, back: ServerH1, view: View, standing: Standing, flag: int, closes: bool = False) -> None:
     backend = back.server.backend
     flags = flag | HEAD_SENT | OF_METHOD.get(back.request_method, 0) | (NOT_FIRST if back.requests > 1 else 0)
-    flags |= WANTS_KEEP_ALIVE if stream.keep_server else WANTS_CLOSE
+    flags |= WANTS_CLOSE if closes or not stream.keep_server else WANTS_KEEP_ALIVE
     message = Captured(view.data, view.consumed, view.position, TO_SERVER | view.full, flags, standing)
     backend.invalid_response = keep(backend, stream.session.source, stream.frontend, back.server, message)

@@ -176,7 +176,7 @@ class ServerH1(H1):
             response, used = got
             if response.odd is not None:
                 error_capture.odd_response(stream, self, whole, response.odd, len(whole) - len(data))
-            if response.status >= 200 or response.status == 101:
+            if response.status >= 200 or response.status == 101 or response.status < 100:
                 if response.framing is CHUNKED:
                     self.head = data[:used]
                 self.take_response(stream, response, data[used:], whole)

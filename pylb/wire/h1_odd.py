@@ -16,8 +16,8 @@ from pylb.wire.h1_state import Standing
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request
 
-TARGET = re.compile(rb"[!\"$-~]*")
-LAX_TARGET = re.compile(rb"[!-~\x80-\xff]*")
+TARGET = re.compile(rb"(?:[$-\xa3]{4})*+[!\"$-~]*+")  # HAProxy begins by looking at four bytes at once, and not closely
+LAX_TARGET = re.compile(rb"(?:[$-\xa3]{4})*+[!-~\x80-\xff]*+")
 REQUEST_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 WEBSOCKET_KEY = 24  # bytes
 
@@ -50,9 +50,9 @@ def _request(reader: Reader) -> tuple[Request, int]:
     method = reader.run(TOKEN)
     if reader.at == start:
         raise reader.fail(start, "invalid method")
-    _no_old_request(reader, lax=False)
+    _no_old_request(reader, False)
     reader.blanks("invalid method", h1_state.RQMETH_SP)
-    _no_old_request(reader, lax=False)
+    _no_old_request(reader, False)
     reader.state = h1_state.RQURI
     target_at = reader.at
     target = reader.run(LAX_TARGET if reader.lax else TARGET)
@@ -60,10 +60,12 @@ def _request(reader: Reader) -> tuple[Request, int]:
         plain = TARGET.match(target)
         if plain is not None and plain.end() < len(target):
             reader.odd(target_at + plain.end())
-    old = _no_old_request(reader, lax=reader.lax)
+    may_be_old = reader.lax and method == b"GET"
+    blamed = target_at if method == b"CONNECT" and not reader.lax and not check_connect(target) else -1
+    old = _no_old_request(reader, may_be_old, blamed)
     if not old:
         reader.blanks("invalid URI", h1_state.RQURI_SP)
-        old = _no_old_request(reader, lax=reader.lax)
+        old = _no_old_request(reader, may_be_old, blamed)
     if old:
         return _old_request(reader, method, target)
     reader.state = h1_state.RQVER
@@ -104,16 +106,16 @@ def _old_request(reader: Reader, method: bytes, target: bytes) -> tuple[Request,
     return request, reader.at
 
 
-def _no_old_request(reader: Reader, lax: bool) -> bool:
-    """Does the line end where a version should follow (HTTP/0.9)? An error unless `lax`."""
+def _no_old_request(reader: Reader, may_be: bool, blamed: int = -1) -> bool:
+    """Does the line end where a version should follow (HTTP/0.9)? An error unless it may be; `blamed`: an authority that is none."""
     at = reader.at
     state = reader.state
     if not reader.end_of_line(h1_state.RQLINE_END, broken=h1_state.LAST_LF):
         reader.state = state
         return False
-    if not lax:
-        reader.state = h1_state.DATA
-        raise reader.fail(at, "no version")
+    if not may_be:
+        reader.state = h1_state.DATA if blamed < 0 else h1_state.LAST_LF
+        raise reader.fail(at if blamed < 0 else blamed, "no version")
     return True
 
 

@@ -53,13 +53,16 @@ def _response(reader: Reader, request_method: bytes, upgrade: bytes | None) -> t
         raise reader.fail(reader.at, "no status")
     code, reason = _status(reader)
     fields = reader.fields()
+    number = version_number(version)
+    reader.stand_at_body(number, fields)
     if not reader.lax and not ANY_VERSION.fullmatch(version):
-        reader.state = h1_state.DATA
         raise reader.fail(start, "invalid version")
-    response = Response(int(code), reason, version_number(version), fields.headers, head_size=reader.at)
-    _finish_response(reader, response, fields, request_method, upgrade)
+    response = Response(int(code), reason, number, fields.headers, head_size=reader.at)
+    _finish_response(reader, response, fields, request_method)
     if reader.too_big((version, code, reason), fields.headers):
         raise reader.fail_too_big()
+    if response.status == 101 and (not fields.upgrade or upgrade is None):
+        raise reader.refuse("switch of protocols that was not asked for")
     response.odd = reader.oddity()
     return response, reader.at
 
@@ -80,7 +83,7 @@ def _status(reader: Reader) -> tuple[bytes, bytes]:
     return code, reason
 
 
-def _finish_response(reader: Reader, response: Response, fields: Fields, request_method: bytes, upgrade: bytes | None) -> None:
+def _finish_response(reader: Reader, response: Response, fields: Fields, request_method: bytes) -> None:
     """Framing, persistence and upgrade of a response whose head is complete (RFC 9112 6.3)."""
     stated = fields.length
     framing = response.framing = response_framing(response.status, request_method, fields)
@@ -93,7 +96,7 @@ def _finish_response(reader: Reader, response: Response, fields: Fields, request
     if asks_upgrade:
         response.upgrade = b", ".join(fields.headers.get_all(b"upgrade"))
     if response.status == 101:
-        _settle_switch(reader, fields, upgrade)
+        _judge_switch(reader, fields)
     if fields.encoded:
         fields.headers.remove(b"content-length")
     if response.status < 200:
@@ -107,7 +110,6 @@ def _finish_response(reader: Reader, response: Response, fields: Fields, request
 
 def _stand_at_response(reader: Reader, response: Response, fields: Fields, request_method: bytes) -> None:
     """The parser's view once the framing is known. Where there can be no body nothing is left of what announced it."""
-    reader.stand_at_body(response.version, fields)
     status = response.status
     if request_method == b"HEAD" or 100 <= status < 200 or status in (204, 304) or (request_method == b"CONNECT" and 200 <= status < 300):
         fields.length, fields.ends_chunked = None, False
@@ -116,11 +118,9 @@ def _stand_at_response(reader: Reader, response: Response, fields: Fields, reque
         reader.stand_whole(fields.ends_chunked, fields.length or 0)
 
 
-def _settle_switch(reader: Reader, fields: Fields, upgrade: bytes | None) -> None:
-    """A 101 must have been asked for and must say `connection: upgrade`; a websocket needs its accept (RFC 6455 4.2.2)."""
-    if not fields.upgrade or upgrade is None:
-        raise reader.refuse("switch of protocols that was not asked for")
-    if fields.websocket and not fields.headers.contains(b"sec-websocket-accept"):
+def _judge_switch(reader: Reader, fields: Fields) -> None:
+    """A websocket needs its accept (RFC 6455 4.2.2)."""
+    if fields.websocket and fields.upgrade and not fields.headers.contains(b"sec-websocket-accept"):
         raise reader.fail_where_odd("websocket without accept")
 
 

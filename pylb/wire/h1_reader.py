@@ -22,7 +22,7 @@ VERSION = re.compile(rb"[A-Z0-9/.]*")
 TEXT = re.compile(rb"[^\r\n]*")
 SOME_BLANKS = re.compile(rb"[ \t]*")
 ANY_VERSION = re.compile(rb"[A-Z0-9/.]{4}/([0-9])\.([0-9])")
-CR, LF, COLON = 0x0D, 0x0A, 0x3A
+CR, LF, COLON, ONE = 0x0D, 0x0A, 0x3A, 0x31
 
 # What a block and a start line cost in HAProxy's internal representation: a head must fit in `bufsize - maxrewrite` with these.
 BUFFER_COST, BLOCK_COST, START_LINE_COST = 40, 8, 28
@@ -230,9 +230,8 @@ class Reader:
 
 
 def is_new(version: bytes) -> bool:
-    """1.1 or more, of whatever protocol."""
-    found = ANY_VERSION.fullmatch(version)
-    return found is not None and (int(found[1]), int(found[2])) >= (1, 1)
+    """1.1 or more, as HAProxy sees it: by two bytes of eight."""
+    return len(version) == 8 and (version[5] > ONE or (version[5] == ONE and version[7] >= ONE))
 
 
 def version_number(text: bytes) -> int:

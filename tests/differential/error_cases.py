@@ -133,6 +133,10 @@ def broken_bodies() -> Iterator[Named]:
         yield asks(f"chunk after {name}", CHUNKED.replace(b"Host", line + b"Host"), 0.1, b"zz\r\n", origin=(0.5,))
     for name, line in {"1.0": b"HTTP/1.0", "1.0, kept": b"HTTP/1.0\r\nConnection: keep-alive"}.items():
         yield asks(f"chunk of {name}", CHUNKED.replace(b"HTTP/1.1", line), 0.1, b"zz\r\n", origin=(0.5,))
+    for name, line in {"close": b"1.1\r\nConnection: close", "length": b"1.1\r\nContent-Length: 5", "1.0": b"1.0", "1.0 kept": b"1.0\r\nConnection: keep-alive"}.items():
+        yield asks(f"chunk with its head and {name}", CHUNKED.replace(b"1.1", line) + b"zz\r\n")
+        yield answers(f"chunk of a response with {name}", CHUNKED_ANSWER.replace(b"1.1", line) + b"zz\r\n")
+        yield answers(f"chunk of a response with {name}, later", CHUNKED_ANSWER.replace(b"1.1", line), 0.1, b"zz\r\n", client=(GET, 0.3))
     yield asks("chunks beyond a buffer", CHUNKED, 0.1, hello * 2000 + b"zz\r\n", origin=(0.5,))
     yield asks("chunks beyond a buffer, with their head", CHUNKED + hello * 2000 + b"zz\r\n", origin=(0.5,))
     yield answers("chunks of a response beyond a buffer", CHUNKED_ANSWER, 0.1, hello * 2000 + b"zz\r\n", client=(GET, 0.3))
@@ -202,6 +206,20 @@ def texts() -> Iterator[Named]:
         yield asks(f"text without a fault: {name}", b"GET / HTTP/1.1\r\nHost: x\r\n" + b"\r\n".join(fields) + b"\r\n\r\n")
     for name, raw in {"crlf": b"\r\n\r\n", "many": b"\r\n" * 300}.items():
         yield asks(f"text after {name}", raw + b"GET / HTTP/1.1\r\n" + BAD + b"\r\n")
+    for target in (b"/%sab", b"/abc%s", b"/abc%sdef", b"/abcd%sef", b'/"ab%scde', b"http://%s/abc", b"h%stp://x/", b"%s"):
+        for byte in (b"\x7f", b"\x80", b"\xa3", b"\xa4", b"#"):
+            raw = get(line=b"GET " + target.replace(b"%s", byte) + b" HTTP/1.1")
+            yield asks(f"target {target!r} with {byte!r}", raw)
+            yield asks(f"lax: target {target!r} with {byte!r}", raw, front=LAX_REQUEST)
+    for line in (b"POST /", b"HEAD /", b"get /", b"GET x", b"GET http://y/", b"GET /a\x9fbcd", b"CONNECT x", b"CONNECT x:80", b"123 0HTTP/1.1"):
+        yield asks(f"old: {line!r}", line + b"\r\n")
+        yield asks(f"lax, old: {line!r}", line + b"\r\n", front=LAX_REQUEST)
+    for version in (b"ABCDEFGH", b"HTTP/2X0", b"........", b"HTTP.1.1", b"12345678"):
+        yield asks(f"version {version!r}", b"GET / " + version + b"\r\n" + BAD + b"\r\n")
+    for line in (b"Connection: upgrade\r\n", b""):
+        yield answers(f"websocket unasked: {line!r}", b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n" + line + b"\r\n")
+        yield answers(f"foo unasked: {line!r}", b"HTTP/1.1 101 X\r\nUpgrade: foo\r\n" + line + b"n" * 256 + b": x\r\n\r\n")
+    yield answers("bad version of a switch", b"HTTP0.1 101 X\r\nUpgrade: foo\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n\r\n")
     yield asks("no end of line", b"GET / HTTP/1.1\r\nb c: d")
     for size in (23, 24, 25, 48):
         yield asks(f"websocket key of {size}", b"GET / HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Key: " + b"x" * size + b"\r\n" + WEBSOCKET + b"\r\n")
