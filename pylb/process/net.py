@@ -199,8 +199,8 @@ class _Connecting:
         self._step()
 
     def _arrive(self, transport: asyncio.Transport) -> None:
-        if self._cancelled:  # meanwhile; uvloop does not survive it when its coroutine is closed under way
-            transport.abort()
+        if self._cancelled:  # meanwhile; uvloop survives neither a coroutine that is closed under way nor a transport that is closed in this callback
+            self._loop.call_soon(transport.abort)
             return
         protocol = self._factory()
         transport.set_protocol(protocol)

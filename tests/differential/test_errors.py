@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,10 +85,19 @@ def stop(rigs: list[Rig]) -> None:
         rig.stop()
 
 
+def settled(rig: Rig) -> None:
+    """Wait until the program has read what clients sent before they left: only our own connection is open then."""
+    deadline = time.monotonic() + 10
+    while int(rig.command("show info").partition("\nCurrConns: ")[2].partition("\n")[0]) > 1:
+        assert time.monotonic() < deadline, "connections of clients that have left stay"
+        time.sleep(0.05)
+
+
 def played(rig: Rig, cases: Sequence[Case], together: int, patience: float) -> Told:
     """Play everything; the captures of each case, frontend and backend."""
     with ThreadPoolExecutor(together) as pool:
         list(pool.map(lambda case: rig.play(case, patience), cases))
+    settled(rig)
     told: Told = {}
     for text in re.split(r"(?m)^(?= \n\[)", rig.command("show errors"))[1:]:
         found = re.search(r" [fb]_(\w+) \(#\d+\): invalid", text)

@@ -24,6 +24,7 @@ from pylb.process import sockets
 from pylb.process.net import RealNet, socket_of
 
 LOOPBACK = Endpoint.tcp("127.0.0.1", 0)
+ROOT = Path(__file__).resolve().parents[2]
 HAPROXY = shutil.which("haproxy")
 
 
@@ -476,3 +477,42 @@ def test_cancelled_between_connect_and_transport() -> None:
     """The connection is there, its transport is not yet: giving up then must not pull the transport from under uvloop."""
     done = subprocess.run([sys.executable, "-c", CANCELLED_LATE], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "closed\n", "")
+
+
+CANCELS = """
+import asyncio, socket, sys, uvloop
+from pylb.base.net import Endpoint
+from pylb.process.net import RealNet
+
+class Kept(asyncio.Protocol):
+    def connection_made(self, transport): kept.append(transport)
+    def connection_lost(self, error): wrong.append(error)
+
+async def story():
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: wrong.append(context))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    there = Endpoint.tcp("127.0.0.1", listener.getsockname()[1])
+    net = RealNet(loop)
+    for number in range(100):
+        net.connect(there, asyncio.Protocol, wrong.append).cancel()
+        if number % 2:
+            await asyncio.sleep(0)
+        net.connect(there, Kept, wrong.append)
+        if number % 3 == 0:
+            await asyncio.sleep(0)
+    while len(kept) < 100 and not wrong:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
+    assert not wrong, wrong[:3]
+
+kept, wrong = [], []
+uvloop.install()
+asyncio.run(story())
+"""
+
+
+def test_a_cancelled_connection_closes_no_other_one() -> None:
+    """In a process of its own: two closes of one descriptor end uvloop, or the connection that has got the number since."""
+    done = subprocess.run([sys.executable, "-c", CANCELS], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr.decode()
