@@ -209,7 +209,7 @@ def finish_unknown(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
         return False
     response, size = got
     whole = response.framing is LENGTH and size + response.length == len(data) or response.framing is NO_BODY and size == len(data)
-    if not whole or not response.keep_alive or response.version != 11 or response.status in CHALLENGES:
+    if not whole or not response.keep_alive or response.version != 11 or response.status in CHALLENGES or response.odd is not None:
         stream.enter(SENT)
         return False
     stream.status = response.status
