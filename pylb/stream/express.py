@@ -52,7 +52,7 @@ def take(front: ClientH1, data: bytes) -> bool:
     counters.h1_open_streams += 1
     counters.h1_total_streams += 1
     front.session.requests += 1
-    front.request_began = now = front.session.process.clock.now()
+    front.request_began = now = front.now()
     method, target = line.groups()
     go(front, Request(method, target, 11, Headers(known.headers), NO_BODY, 0, True, None, False, len(data), known), data, start, now)
     return True
