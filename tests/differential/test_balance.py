@@ -96,7 +96,7 @@ def test_same_servers_through_changes(word: str, options: tuple[str, ...], tmp_p
 
 @pytest.mark.parametrize("method", ["map-based", "consistent"])
 def test_a_thousand_uris(method: str, tmp_path: Path) -> None:
-    """Each size of farm from 2 to 9 with unequal weights, every function with and without avalanche; then with one server down."""
+    """Each size of farm from 2 to 9 with unequal weights, every function with and without avalanche; one server down; after a change of weights."""
     dice = random.Random(method)
     targets = ["/" + "".join(dice.choice("abcXYZ019-_/.") for _ in range(dice.randint(0, 30))) + dice.choice(["", "?a=1"]) for _ in range(1000)]
     kinds = [(function, avalanche) for function in FUNCTIONS for avalanche in (False, True)]
@@ -112,11 +112,52 @@ def test_a_thousand_uris(method: str, tmp_path: Path) -> None:
         for number, (weights, (function, avalanche)) in enumerate(zip(farms, kinds, strict=True)):
             ours = weighted(weights, algorithm="uri", hash_method=method, hash_function=function, avalanche=avalanche)
             with Client(theirs.ports[number]) as client:
-                for _ in range(2):
+                for change in CHANGES:
+                    change(ours, theirs, number, method)
                     expected = client.servers([(target, "") for target in targets[:1000]])
-                    assert [ours.balancer.pick(stream(target.encode())).id for target in targets] == expected
-                    ours.servers[1].command_state("maint", 0.0)
-                    theirs.command(f"disable server l{number}/s2")
+                    assert [ours.balancer.pick(stream(target.encode())).id for target in targets] == expected, change
+
+
+def nothing(ours: Any, theirs: Running, number: int, method: str) -> None:
+    """All servers, with the weights of the configuration."""
+
+
+def one_down(ours: Any, theirs: Running, number: int, method: str) -> None:
+    """The second server leaves."""
+    ours.servers[1].command_state("maint", 0.0)
+    theirs.command(f"disable server l{number}/s2")
+
+
+def other_weights(ours: Any, theirs: Running, number: int, method: str) -> None:
+    """It comes back, and the first gets another weight: none, or any where weights may change."""
+    ours.servers[1].command_state("ready", 0.0)
+    theirs.command(f"enable server l{number}/s2")
+    weight = "0%" if method == "map-based" else "37"
+    assert not ours.servers[0].set_weight(weight, 0.0)
+    assert not theirs.command(f"set weight l{number}/s1 {weight}").strip()
+
+
+CHANGES = (nothing, one_down, other_weights)
+
+
+@pytest.mark.parametrize("method", ["map-based", "consistent"])
+def test_a_thousand_local_sources(method: str, tmp_path: Path) -> None:
+    """Each size of farm from 2 to 9 with unequal weights, then with one server down, then after a change of weights: clients all over 127.0.0.0/8."""
+    dice = random.Random(method)
+    sources = [f"127.{dice.randint(0, 255)}.{dice.randint(0, 255)}.{dice.randint(1, 254)}" for _ in range(1000)]
+    farms = [[dice.randint(1, 20) for _ in range(size)] for size in range(2, 10)]
+
+    def sections(theirs: Running) -> str:
+        return "".join(f"{theirs.server_lines(n, weights)} balance source\n hash-type {method}\n" for n, weights in enumerate(farms))
+
+    with running(tmp_path, len(farms), sections) as theirs:
+        for number, weights in enumerate(farms):
+            ours = weighted(weights, algorithm="source", hash_method=method, avalanche=method == "consistent")
+            for change in CHANGES:
+                change(ours, theirs, number, method)
+                for source in sources:
+                    with Client(theirs.ports[number], source) as client:
+                        assert [ours.balancer.pick(stream(source=source)).id] == client.servers([("/", "")]), (change, source)
 
 
 @pytest.mark.parametrize("method", ["map-based", "consistent"])
