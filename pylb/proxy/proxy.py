@@ -240,7 +240,7 @@ class Backend(Face):
         self.serves_in_turn = settings.balance is None or settings.balance.algorithm in IN_TURN
         unusual = self.name_header or self.case_of_names or self.replays or self.tcp_response_content or self.persists
         closes = settings.connection_mode != "http-keep-alive"
-        self.in_express = not (self.has_request_rules or self.has_response_rules or unusual or closes)  # `stream.express`
+        self.in_express = self.is_http and not (self.has_request_rules or self.has_response_rules or unusual or closes)  # `stream.express`
 
     def __repr__(self) -> str:
         return f"Backend({self.name!r} {self.balancer and self.balancer.active} of {len(self.servers)} q{len(self.queue)})"

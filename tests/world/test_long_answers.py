@@ -11,6 +11,7 @@ from pylb.base.net import Endpoint
 from pylb.control import stats
 from pylb.lab.stage import Stage
 from pylb.lab.world import World
+from pylb.stream import applet
 
 Make = Callable[..., Stage]
 FRONT = Endpoint.tcp("10.0.0.1", 80)
@@ -34,6 +35,12 @@ frontend fe
 def farm() -> str:
     servers = "".join(f"    server s{number} 10.0.{number // 200}.{number % 200 + 1}:80\n" for number in range(SERVERS))
     return f"{CONFIG}backend be\n{servers}"
+
+
+@pytest.fixture(autouse=True)
+def no_time_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are made in turns from the first piece on."""
+    monkeypatch.setattr(applet, "AT_ONCE", 0.0)
 
 
 @pytest.fixture
