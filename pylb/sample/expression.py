@@ -15,6 +15,7 @@ from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.registry import Entry
 from pylb.sample.arguments import BadArguments, Named, read_arguments
 from pylb.sample.casts import cast_between, possible
+from pylb.sample.code import Names, Write, Writer, calling, inlined
 from pylb.sample.context import CompileContext
 from pylb.sample.names import resolve_later
 from pylb.sample.planned import PLANNED_CONVERTERS, PLANNED_FETCHES
@@ -29,7 +30,11 @@ Convert = Callable[[Any, Value], "Value | None"]  # stream, value
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression. `each` exists for fetches with many values: ACLs try one after the other."""
+    """A compiled expression. `each` exists for fetches with many values: ACLs try one after the other.
+
+    `write` gives the expression as source text whose value is the sample or None, `write_each` that of all values, `write_text` that of
+    the sample as a log-format shows it; the last two only where there is a short form.
+    """
 
     call: Expr
     type: Type
@@ -39,6 +44,9 @@ class Expression:
     converters: tuple[str, ...] = ()
     each: Each | None = None
     volatile: bool = False  # the answer may change while data arrive: tests must look at `stream.unsure`
+    write: Write = lambda writer: ""
+    write_each: Write | None = None
+    write_text: Write | None = None
 
     @property
     def phase(self) -> Phase:
@@ -133,7 +141,29 @@ def bind_fetch(entry: Entry[Any], values: list[Any], text: str, context: Compile
         raise
     except Alert as alert:
         raise Alert(f"invalid args in fetch method '{entry.name}' : {alert}") from None
-    return Expression(call, facts["type"], facts["source"], text, entry.name, (), each, facts["volatile"])
+    write = write_fetch(entry, call, inlined(facts["inline"], entry.function, (context, *values)))
+    several = inlined(facts["inline_each"], entry.function, (context, *values)) if each is not None else None
+    write_each = None if each is None else write_inline(several, each)
+    shown = inlined(facts["text"], entry.function, ())
+    write_text = None if shown is None else write_inline(shown, call)
+    return Expression(call, facts["type"], facts["source"], text, entry.name, (), each, facts["volatile"], write, write_each, write_text)
+
+
+def write_fetch(entry: Entry[Any], call: Expr, inline: tuple[str, Names] | None) -> Write:
+    """How a fetch is written."""
+    if entry.facts["shared"]:
+        return lambda writer: writer.share(entry.name, call)
+    return write_inline(inline, call)
+
+
+def write_inline(inline: tuple[str, Names] | None, call: Callable[[Any], Any]) -> Write:
+    """A text with its names. One that speaks of the request's fields counts only where rules are about the request."""
+    if inline is None:
+        return calling(call)
+    text, names = inline
+    if "table" not in text:
+        return lambda writer: writer.fill(text, names)
+    return lambda writer: writer.fill(text, names) if writer.of_request else f"{writer.name(call)}(s)"
 
 
 def _with_arguments(function: Callable[..., Any], values: list[Any]) -> Expr:
@@ -186,6 +216,9 @@ def apply_converter(expression: Expression, entry: Entry[Any], values: list[Any]
         type=expression.type if output is Type.ANY and entry.facts["input"] is Type.ANY else output,
         text=f"{expression.text},{text}",
         converters=(*expression.converters, entry.name),
+        write=write_chain(expression.write, cast, function, entry),
+        write_each=None,
+        write_text=None,
         each=None if each is None else _chain_each(each, cast, function, entry.facts["stream"]),
     )
 
@@ -232,6 +265,22 @@ def _chain(call: Expr, cast: Callable[[Any], Any] | None, convert: Callable[...,
         return convert(value)  # type: ignore[no-any-return]
 
     return casting
+
+
+def write_chain(write: Write, cast: Callable[[Any], Any] | None, convert: Callable[..., Any], entry: Entry[Any]) -> Write:
+    """The same as text."""
+    inline, stream = entry.facts["inline"], "s, " if entry.facts["stream"] else ""
+
+    def converted(writer: Writer, value: str) -> str:
+        return str(inline).replace("{value}", value) if inline else f"{writer.name(convert, entry.name)}({stream}{value})"
+
+    def chain(writer: Writer) -> str:
+        text = write(writer)
+        if cast is not None:
+            text = writer.unless_missing(text, False, lambda value: f"{writer.name(cast)}({value})")
+        return writer.unless_missing(text, False, lambda value: converted(writer, value))
+
+    return chain
 
 
 def _chain_each(each: Each, cast: Callable[[Any], Any] | None, convert: Callable[..., Any], stream_too: bool) -> Each:

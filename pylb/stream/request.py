@@ -70,7 +70,7 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
 async def after_rules(stream: HttpStream, face: Face, result: Verdict | rules.Pending | None) -> None:
     """What `http-request` rules came to at once; it may be that they have to wait."""
     if isinstance(result, rules.Pending):
-        result = await rules.finish_rules(stream, face.http_request, result, "R")
+        result = await rules.finish_rules(stream, result, "R")
     if result is Verdict.CLOSE:
         raise Stop("P", "R", 0)
 
@@ -140,15 +140,9 @@ def switch(stream: HttpStream) -> Backend:
 
 
 def chosen_backend(stream: HttpStream) -> Backend | None:
-    """The first `use_backend` rule that holds and names an existing backend; a dynamic name that does not exist falls through."""
-    for rule in stream.frontend.switch_rules:
-        if rule.test is None or rule.test(stream, True):
-            name = rule.target if isinstance(rule.target, str) else rule.target(stream)
-            found = stream.process.backends.get(name)
-            if found is not None or not rule.dynamic:
-                return found
-            return None
-    return None
+    """What the first `use_backend` rule that holds names; a name that does not exist is as if no rule held."""
+    name = stream.frontend.switch_rules.run(stream)
+    return None if name is None else stream.process.backends.get(name)
 
 
 def set_backend(stream: Any, backend: Backend) -> None:

@@ -1,0 +1,152 @@
+"""A rule set as one generated function: conditions and the usual actions stand in it as text, whatever is rare is called from it.
+
+A false condition then costs no call, and the path or the table of fields are looked up once per request. `source` is the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pylb.config import model
+from pylb.sample.code import Writer, Written
+from pylb.sample.condition import write_condition
+from pylb.sample.logformat import LogFormat
+
+Ended = tuple[int, Any] | None  # the rule that did not let the next one follow, and what it said
+MOST_RENEWALS = 8  # after so many changes of patterns they are not written out any more
+ROOMY = 8192  # heads up to this size leave room for any usual rewrite; only larger ones are measured
+
+# what texts may use beside `s` -> how it is looked up; of the message that the rules change
+OF_REQUEST = {
+    "headers": "s.headers",
+    "table": "dict(headers)",  # the last value of each name; statements that change fields keep it true
+    "roomy": f"s.request.head_size < {ROOMY}",
+}
+OF_RESPONSE = {**OF_REQUEST, "roomy": f"s.response is None or s.response.head_size < {ROOMY}"}
+
+
+class Generated:
+    """A function that is written from rules. Patterns that stand in it may change: then it is written anew when it is next needed."""
+
+    def __init__(self, rules: Sequence[Any], of_request: bool) -> None:
+        self.rules, self.of_request = tuple(rules), of_request
+        self.renewals = 0
+        self.source = ""
+        self.run: Callable[[Any], Any] = self.run_anew
+        if self.rules:
+            self.renew()
+
+    def __bool__(self) -> bool:
+        return bool(self.rules)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.rules)} rules)"
+
+    def run_anew(self, stream: Any) -> Any:
+        """`run` after patterns have changed."""
+        self.renewals += 1
+        self.renew()
+        return self.run(stream)
+
+    def outdated(self) -> None:
+        """Patterns have changed."""
+        self.run = self.run_anew
+
+    def renew(self) -> None:
+        """Write the function."""
+        writer = Writer(self.of_request, fixed=self.renewals < MOST_RENEWALS)
+        self.source = "\n".join(["def run(s):", *("    " + line for line in self.write(writer)), "    return None", ""])
+        made = dict(writer.names)
+        exec(compile(self.source, f"<{self!r}>", "exec"), made)
+        self.run = made["run"]
+        for index in writer.watched:
+            index.watchers.add(self.outdated)
+
+    def write(self, writer: Writer) -> list[str]:
+        """The lines of the function."""
+        raise NotImplementedError
+
+
+class RuleSet(Generated):
+    """The rules of one kind of a proxy. `run` gives None when all of them let the next one follow, else an `Ended`."""
+
+    rules: tuple[model.Rule, ...]
+
+    def __init__(self, rules: Sequence[model.Rule], of_request: bool) -> None:
+        super().__init__(rules, of_request)
+        self.tails: dict[int, RuleSet] = {}
+
+    def after(self, at: int) -> RuleSet:
+        """The rules behind one that had to wait."""
+        if at not in self.tails:
+            self.tails[at] = RuleSet(self.rules[at + 1 :], self.of_request)
+        return self.tails[at]
+
+    def write(self, writer: Writer) -> list[str]:
+        """Rule by rule. What is looked up once is so at the head, and anew behind a rule that may have changed anything."""
+        blocks = [Block(number, rule, writer) for number, rule in enumerate(self.rules)]
+        needed: set[str] = set()
+        out: list[str] = []
+        for block in reversed(blocks):
+            out[:0] = block.complete(look_ups(writer, needed) if block.refreshes else [])
+            needed |= words_of(writer, block.text)
+        return [*look_ups(writer, needed), *out]
+
+
+class Block:
+    """The lines of one rule."""
+
+    def __init__(self, number: int, rule: model.Rule, writer: Writer) -> None:
+        writer.next_rule()
+        self.comment = "# " + rule.text.encode("unicode_escape").decode()
+        self.condition = "True" if rule.test is None else write_condition(writer, rule.test)
+        self.refreshes = False
+        if isinstance(rule.run, Written):
+            self.lines = rule.run.statements(writer, f"{writer.name(rule.run.run, rule.action)}(s)")
+        else:
+            call = f"{writer.name(rule.run, rule.action)}(s)"
+            self.refreshes = not rule.ends
+            self.lines = [f"return {number}, {call}"] if rule.ends else [f"verdict = {call}", f"if verdict is not None: return {number}, verdict"]
+        self.text = "\n".join([self.condition, *self.lines])
+
+    def complete(self, more: list[str]) -> list[str]:
+        """All lines, with `more` at the end."""
+        lines = [*self.lines, *more]
+        return [self.comment, *lines] if self.condition == "True" else [self.comment, f"if {self.condition}:", *("    " + line for line in lines)]
+
+
+class Switch(Generated):
+    """`use_backend` rules. `run` gives the name of a backend, or None when no rule holds."""
+
+    rules: tuple[model.SwitchRule, ...]
+
+    def write(self, writer: Writer) -> list[str]:
+        """A line for each rule."""
+        lines = [self.line(rule, writer) for rule in self.rules]
+        return [*look_ups(writer, words_of(writer, "\n".join(lines))), *lines]
+
+    @staticmethod
+    def line(rule: model.SwitchRule, writer: Writer) -> str:
+        writer.next_rule()
+        condition = "True" if rule.test is None else write_condition(writer, rule.test)
+        target = rule.target.write(writer) if isinstance(rule.target, LogFormat) else writer.literal(rule.target)
+        return f"if {condition}: return {target}"
+
+
+def locals_of(writer: Writer) -> dict[str, str]:
+    """All values that are looked up once, with their texts."""
+    return {**writer.shared, **(OF_REQUEST if writer.of_request else OF_RESPONSE)}
+
+
+def words_of(writer: Writer, text: str) -> set[str]:
+    """The locals that a text uses, with those that they are made of."""
+    found = {name for name in locals_of(writer) if re.search(rf"(?<![\w.]){name}\b", text)}
+    return found | {"headers"} if "table" in found else found
+
+
+def look_ups(writer: Writer, needed: set[str]) -> list[str]:
+    """How locals are filled, on one line."""
+    texts = [f"{name} = {text}" for name, text in locals_of(writer).items() if name in needed]
+    return ["; ".join(texts)] if texts else []
