@@ -15,7 +15,7 @@ from pylb.config import model
 from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters, Times, fold_times
 from pylb.proxy.errors import ErrorCapture
 from pylb.proxy.queue import Queue
-from pylb.proxy.ruleset import RuleSet, Switch
+from pylb.proxy.ruleset import Switch, http_rules
 from pylb.wire.h1 import Limits
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class Face:
         self.lingers = "nolinger" not in settings.options
         self.timeout_tarpit = seconds(timeouts.tarpit, seconds(timeouts.connect))
         self.timeout_http_request = seconds(timeouts.http_request)
-        self.http_request = RuleSet(settings.http_request, of_request=True)
-        self.http_response = RuleSet(settings.http_response, of_request=False)
-        self.http_after_response = RuleSet(settings.http_after_response, of_request=False)
-        self.redirects = RuleSet(settings.redirects, of_request=True)
+        self.http_request = http_rules(settings.http_request, of_request=True)
+        self.http_response = http_rules(settings.http_response, of_request=False)
+        self.http_after_response = http_rules(settings.http_after_response, of_request=False)
+        self.redirects = http_rules(settings.redirects, of_request=True)
         self.cookie_capture = None
         if settings.is_frontend and settings.cookie_capture is not None:
             prefix, exact, length = settings.cookie_capture
@@ -75,7 +75,7 @@ class Face:
         self.inspect_delay = seconds(settings.inspect_delay, 0.0)
         self.response_inspect_delay = seconds(settings.tcp_response_inspect_delay, 0.0)
         self.statistics = settings.statistics
-        self.statistics_rules = RuleSet(settings.statistics.http_request if settings.statistics is not None else (), of_request=True)
+        self.statistics_rules = http_rules(settings.statistics.http_request if settings.statistics is not None else (), of_request=True)
         self.buffers_request = "http-buffer-request" in settings.options
         self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
         waits = self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names
@@ -103,7 +103,7 @@ class Frontend(Face):
         self.rate_limit_sessions = settings.rate_limit_sessions
         self.default_backend: Backend | None = None
         self.own_backend: Backend | None = None  # of a `listen`
-        self.switch_rules = Switch(settings.switch_rules, of_request=self.is_http)
+        self.switch_rules = Switch(settings.switch_rules, self.is_http) if settings.switch_rules else None
         self.tcp_request_connection = tuple(settings.tcp_request_connection)
         self.tcp_request_session = tuple(settings.tcp_request_session)
         self.case_of_names = process.config.global_.h1_case_adjust if "h1-case-adjust-bogus-client" in settings.options else None

@@ -35,11 +35,7 @@ class Generated:
         self.renewals = 0
         self.source = ""
         self.run: Callable[[Any], Any] = self.run_anew
-        if self.rules:
-            self.renew()
-
-    def __bool__(self) -> bool:
-        return bool(self.rules)
+        self.renew()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.rules)} rules)"
@@ -133,6 +129,11 @@ class Switch(Generated):
         condition = "True" if rule.test is None else write_condition(writer, rule.test)
         target = rule.target.write(writer) if isinstance(rule.target, LogFormat) else writer.literal(rule.target)
         return f"if {condition}: return {target}"
+
+
+def http_rules(rules: Sequence[model.Rule], *, of_request: bool) -> RuleSet | None:
+    """A rule set, unless there are no rules."""
+    return RuleSet(rules, of_request) if rules else None
 
 
 def locals_of(writer: Writer) -> dict[str, str]:

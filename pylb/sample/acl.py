@@ -228,14 +228,18 @@ def _match_any(indexes: list[Index]) -> Callable[[Any], bool]:
 
 def write_match(writer: Writer, value: str, indexes: list[Index]) -> str:
     """The same as text. The last index, of the patterns that stand in the rule itself, is written out."""
-    texts = [f"{writer.name(index, index.method)}.test({value})" for index in indexes[:-1]]
+    texts = [f"{writer.name(index, index.method)}.test({value})" for index in asked(writer, indexes)]
+    if writer.fixed and indexes[-1].keys:
+        texts[-1] = indexes[-1].write(writer, value)
+    return " or ".join(texts) or "False"
+
+
+def asked(writer: Writer, indexes: list[Index]) -> list[Index]:
+    """The indexes that need to be asked: behind files, there are hardly ever patterns in the rule itself."""
     own = indexes[-1]
     if writer.fixed:
         writer.watch(own)
-        text = own.write(writer, value)
-    else:
-        text = f"{writer.name(own, own.method)}.test({value})"
-    return " or ".join([*texts, text] if text != "False" or not texts else texts)
+    return indexes if own.keys or not writer.fixed else indexes[:-1]
 
 
 def _finish(
@@ -246,7 +250,10 @@ def _finish(
     index = indexes[0] if indexes is not None and len(indexes) == 1 else None
     holds = _holds_for_any(expression.each, cast, match) if expression.each is not None else _holds(expression.call, cast, match, index)
     test: Test
-    written = _write_holds(expression, cast, match, write) if expression.each is None or cast is None else calling(holds)
+    if expression.each is None:
+        written = _write_holds(expression, cast, write)
+    else:
+        written = _write_any(expression, match, indexes or []) if cast is None else calling(holds)
     if expression.keyword == "wait_end" and not expression.converters:
         test, written = _at_the_end, lambda writer: "True"
     elif expression.each is not None:
@@ -258,22 +265,29 @@ def _finish(
     return AclExpression(test, written, keyword, expression, not expression.volatile)
 
 
-def _write_holds(expression: Expression, cast: Callable[[Any], Any] | None, match: Callable[[Any], bool], write: WriteMatch) -> Write:
+def _write_holds(expression: Expression, cast: Callable[[Any], Any] | None, write: WriteMatch) -> Write:
     """The test of a complete message as text."""
-    write_value, write_each = expression.write, expression.write_each
 
     def holds(writer: Writer) -> str:
-        text = write_value(writer)
+        text = expression.write(writer)
         if cast is not None:
             text = writer.unless_missing(text, False, lambda value: f"{writer.name(cast)}({value})")
         first, again = writer.held(text)
         return f"{first} is not None and ({write(writer, again)})"
 
-    def holds_for_any(writer: Writer) -> str:
-        values = f"{writer.name(expression.each, expression.keyword)}(s)" if write_each is None else write_each(writer)
-        return f"any(map({writer.name(match, 'match')}, {values}))"
+    return holds
 
-    return holds if expression.each is None else holds_for_any
+
+def _write_any(expression: Expression, match: Callable[[Any], bool], indexes: list[Index]) -> Write:
+    """The same for one of many values."""
+
+    def holds(writer: Writer) -> str:
+        values = f"{writer.name(expression.each, expression.keyword)}(s)" if expression.write_each is None else expression.write_each(writer)
+        needed = asked(writer, indexes) if indexes else []
+        test = f"{writer.name(needed[0], needed[0].method)}.test" if len(needed) == 1 else writer.name(match, "match")
+        return f"any(map({test}, {values}))"
+
+    return holds
 
 
 def _at_the_end(stream: Any, final: bool) -> bool | None:

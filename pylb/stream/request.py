@@ -20,6 +20,7 @@ from pylb.wire.message import Framing
 if TYPE_CHECKING:
     from pylb.config.model import ForwardFor
     from pylb.proxy.proxy import Backend, Face, Frontend
+    from pylb.proxy.ruleset import Switch
     from pylb.stream.stream import HttpStream
 
 LENGTH, TUNNEL = Framing.LENGTH, Framing.TUNNEL
@@ -129,7 +130,8 @@ def capture_request(stream: HttpStream) -> None:
 def switch(stream: HttpStream) -> Backend:
     """`use_backend` rules in order, then `default_backend`, then the proxy's own servers when it is a `listen`."""
     frontend = stream.frontend
-    backend = (chosen_backend(stream) if frontend.switch_rules else None) or frontend.default_backend or frontend.own_backend
+    switching = frontend.switch_rules
+    backend = (chosen_backend(stream, switching) if switching is not None else None) or frontend.default_backend or frontend.own_backend
     if backend is None:
         stream.time_request = stream.ms_since(stream.idle_from)
         raise Stop("S", "C", 503)
@@ -139,9 +141,9 @@ def switch(stream: HttpStream) -> Backend:
     return backend
 
 
-def chosen_backend(stream: HttpStream) -> Backend | None:
+def chosen_backend(stream: HttpStream, switching: Switch) -> Backend | None:
     """What the first `use_backend` rule that holds names; a name that does not exist is as if no rule held."""
-    name = stream.frontend.switch_rules.run(stream)
+    name = switching.run(stream)
     return None if name is None else stream.process.backends.get(name)
 
 

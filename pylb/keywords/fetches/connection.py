@@ -21,7 +21,7 @@ TCP_INFO_FIELDS = {  # offset in struct tcp_info of Linux
     "fc_unacked": 24, "fc_sacked": 28, "fc_lost": 32, "fc_retrans": 36, "fc_fackets": 40, "fc_rtt": 68, "fc_rttvar": 72, "fc_reordering": 88,
 }  # fmt: skip
 ERRORS = {0: "Success"}
-PORT = "(int(s.session.{0}[1]) if s.session.{0}[0] else {1})"
+PORT = "({1}(s.session.{0}[1]) if s.session.{0}[0] else {2})"
 
 
 @lru_cache(maxsize=8192)
@@ -62,8 +62,8 @@ def source(stream: Any) -> AnyAddress | None:
     return address(stream.session.source[0])
 
 
-@fetch("fc_src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("source", "None"), text=PORT.format("source", "''"))
-@fetch("src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("source", "None"), text=PORT.format("source", "''"))
+@fetch("fc_src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("source", "int", "None"), text=PORT.format("source", "str", "\'\'"))
+@fetch("src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("source", "int", "None"), text=PORT.format("source", "str", "\'\'"))
 def source_port(stream: Any) -> int | None:
     """Port of the client."""
     host, port = stream.session.source
@@ -84,8 +84,8 @@ def destination(stream: Any) -> AnyAddress | None:
     return address(stream.session.destination[0])
 
 
-@fetch("fc_dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("destination", "None"), text=PORT.format("destination", "''"))
-@fetch("dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("destination", "None"), text=PORT.format("destination", "''"))
+@fetch("fc_dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("destination", "int", "None"), text=PORT.format("destination", "str", "\'\'"))
+@fetch("dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("destination", "int", "None"), text=PORT.format("destination", "str", "\'\'"))
 def destination_port(stream: Any) -> int | None:
     """Port the client connected to."""
     host, port = stream.session.destination
