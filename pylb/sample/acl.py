@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.sample.acl_keywords import ACL_KEYWORDS, DOTTED
@@ -34,6 +34,14 @@ NO_PATTERN = (
 )
 
 
+class Affix(NamedTuple):
+    """A test of the beginning or the end of a value."""
+
+    value: str  # its name in the text
+    method: str  # of bytes
+    keys: list[bytes]
+
+
 @dataclass(slots=True)
 class AclExpression:
     """One compiled ACL expression; `sure` says that its test never answers "not yet". `write` gives the test of a complete message as text."""
@@ -43,6 +51,15 @@ class AclExpression:
     keyword: str  # as written, for messages
     expression: Expression
     sure: bool
+    index: Index | None = None  # the only one that is asked
+
+    def affix(self, writer: Writer) -> Affix | None:
+        """How a value that is looked up once is compared, if it is only with the beginnings or ends that stand in the rule."""
+        index, expression = self.index, self.expression
+        if index is None or not index.affix or index.ignore_case or not writer.fixed or expression.each is not None or expression.type is not Type.STR:
+            return None
+        text = expression.write(writer)
+        return Affix(text, index.affix, [key for key, _ in index.keys]) if text.isidentifier() else None
 
 
 @dataclass(slots=True)
@@ -253,7 +270,7 @@ def _finish(
     if expression.each is None:
         written = _write_holds(expression, cast, write)
     else:
-        written = _write_any(expression, match, indexes or []) if cast is None else calling(holds)
+        written = _write_any(expression, match, write, indexes or []) if cast is None else calling(holds)
     if expression.keyword == "wait_end" and not expression.converters:
         test, written = _at_the_end, lambda writer: "True"
     elif expression.each is not None:
@@ -262,7 +279,7 @@ def _finish(
         test = _test_volatile(expression, cast, match)
     else:
         test = _settled(holds)
-    return AclExpression(test, written, keyword, expression, not expression.volatile)
+    return AclExpression(test, written, keyword, expression, not expression.volatile, index)
 
 
 def _write_holds(expression: Expression, cast: Callable[[Any], Any] | None, write: WriteMatch) -> Write:
@@ -271,21 +288,25 @@ def _write_holds(expression: Expression, cast: Callable[[Any], Any] | None, writ
     def holds(writer: Writer) -> str:
         text = expression.write(writer)
         if cast is not None:
-            text = writer.unless_missing(text, False, lambda value: f"{writer.name(cast)}({value})")
+            text = writer.unless_missing(text, lambda value: f"{writer.name(cast)}({value})")
         first, again = writer.held(text)
         return f"{first} is not None and ({write(writer, again)})"
 
     return holds
 
 
-def _write_any(expression: Expression, match: Callable[[Any], bool], indexes: list[Index]) -> Write:
-    """The same for one of many values."""
+def _write_any(expression: Expression, match: Callable[[Any], bool], write: WriteMatch, indexes: list[Index]) -> Write:
+    """The same for one of many values, of which there is mostly one."""
 
     def holds(writer: Writer) -> str:
-        values = f"{writer.name(expression.each, expression.keyword)}(s)" if expression.write_each is None else expression.write_each(writer)
         needed = asked(writer, indexes) if indexes else []
         test = f"{writer.name(needed[0], needed[0].method)}.test" if len(needed) == 1 else writer.name(match, "match")
-        return f"any(map({test}, {values}))"
+        if expression.inline_each is None or not writer.of_request:
+            return f"any(map({test}, {writer.name(expression.each, expression.keyword)}(s)))"
+        last, alone, every, names = expression.inline_each
+        first, again = writer.held(writer.fill(last, names))
+        alone = alone.replace("{value}", again)
+        return f"{first} is not None and ({write(writer, again)} if {alone} else any(map({test}, {writer.fill(every, names)})))"
 
     return holds
 

@@ -25,14 +25,16 @@ class Watched(Protocol):
 class Writer:
     """What the texts of one function have in common: the names of the objects they use, and values that are looked up once.
 
-    `of_request`: the message that rules change is the request, and the locals `headers` and `table` are about it. `fixed`: patterns
-    may stand in the text, which is then void when they change.
+    `of_request`: the message that rules change is the request, and the locals `target`, `headers` and `table` are about it. `fixed`:
+    patterns may stand in the text, which is then void when they change.
     """
 
     def __init__(self, of_request: bool, fixed: bool = True) -> None:
         self.of_request, self.fixed = of_request, fixed
         self.names: dict[str, Any] = {}
         self.shared: dict[str, str] = {}  # local name -> its text
+        self.kept: dict[str, str] = {}  # the same of what more rules need
+        self.repeated: dict[str, str] = {}  # text -> the local name that stands for it
         self.watched: list[Watched] = []
         self._known: dict[int, str] = {}
         self._temporaries = 0
@@ -72,18 +74,31 @@ class Writer:
         name = self.temporary()
         return f"({name} := {text})", name
 
-    def unless_missing(self, text: str, certain: bool, then: Callable[[str], str]) -> str:
-        """`then` of a value; None of None. `certain`: it never is."""
-        if certain:
-            return then(text)
+    def unless_missing(self, text: str, then: Callable[[str], str]) -> str:
+        """`then` of a value; None of None."""
         first, again = self.held(text)
         return f"(None if {first} is None else {then(again)})"
 
-    def share(self, name: str, call: Callable[[Any], Any]) -> str:
+    def share(self, name: str, text: str) -> str:
         """A value that only the request line decides on: looked up once per rule set."""
         local = NOT_IN_NAMES.sub("_", name)
-        self.shared[local] = f"{self.name(call)}(s)"
+        self.shared[local] = text
         return local
+
+    def repeat(self, text: str) -> str:
+        """A text whose value changes with the request line or the connection only: when more rules have it, its value is kept."""
+        return self.repeated.setdefault(text, f"kept_{len(self.repeated)}")
+
+    def settle(self, texts: list[str]) -> list[str]:
+        """The whole of what was written; what turns out to be there only once stands in its place again."""
+        for text, name in reversed(self.repeated.items()):
+            word = re.compile(rf"\b{name}\b")
+            if sum([len(word.findall(known)) for known in (*texts, *self.kept.values())]) > 1:
+                self.kept = {name: text, **self.kept}  # before those that are made of it
+                continue
+            texts = [put_for(word, text, known) for known in texts]
+            self.kept = {local: put_for(word, text, known) for local, known in self.kept.items()}
+        return texts
 
     def watch(self, index: Watched) -> None:
         """The text depends on the patterns of this index."""
@@ -101,6 +116,11 @@ class Writer:
         if form == "%s":
             return str(values[0])
         return f"{self.literal(form)} % ({', '.join(values)},)" if values else self.literal(form.replace("%%", "%"))
+
+
+def put_for(word: re.Pattern[str], text: str, known: str) -> str:
+    """`known` with `text` in the place of a word."""
+    return word.sub(lambda _: text, known)
 
 
 Write = Callable[[Writer], str]

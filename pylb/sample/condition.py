@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pylb.base.errors import Alert
-from pylb.sample.acl import AclExpression, compile_acl
+from pylb.sample.acl import AclExpression, Affix, compile_acl
 from pylb.sample.acl_keywords import PREDEFINED
 from pylb.sample.code import Writer
 from pylb.sample.context import CompileContext
@@ -111,6 +111,14 @@ class Condition:
         """The test of complete messages as text, made of the ACLs as they are now: call this when all of them have been read."""
         text = " or ".join([" and ".join([f"{'not ' if negate else ''}({acl.write(writer)})" for acl, negate in group]) for group in self.groups]) or "True"
         return f"not ({text})" if self.negate else text
+
+
+    def affix(self, writer: Writer) -> Affix | None:
+        """What it compares, if it is a single comparison of that kind."""
+        if self.negate or len(self.groups) != 1 or len(self.groups[0]) != 1:
+            return None
+        acl, negate = self.groups[0][0]
+        return acl.expressions[0].affix(writer) if not negate and len(acl.expressions) == 1 else None
 
 
 def write_condition(writer: Writer, test: Test) -> str:

@@ -25,6 +25,7 @@ from pylb.sample.validity import Source, available, needs, phase_of
 
 FETCH_NAME = re.compile(r"[A-Za-z0-9._:-][A-Za-z0-9._:+-]*")
 CONVERTER_NAME = re.compile(r"[A-Za-z0-9._:-]*")
+ABOUT_REQUEST = re.compile(r"\b(?:table|target)\b")  # locals that exist where rules are about the request
 Convert = Callable[[Any, Value], "Value | None"]  # stream, value
 
 
@@ -32,8 +33,8 @@ Convert = Callable[[Any, Value], "Value | None"]  # stream, value
 class Expression:
     """A compiled expression. `each` exists for fetches with many values: ACLs try one after the other.
 
-    `write` gives the expression as source text whose value is the sample or None, `write_each` that of all values, `write_text` that of
-    the sample as a log-format shows it; the last two only where there is a short form.
+    `write` gives the expression as source text whose value is the sample or None. Only where there are short forms: `inline_each`, the
+    texts of what has many values (`registry.FetchRegistry`), and `write_text`, the sample as a log-format shows it.
     """
 
     call: Expr
@@ -45,8 +46,9 @@ class Expression:
     each: Each | None = None
     volatile: bool = False  # the answer may change while data arrive: tests must look at `stream.unsure`
     write: Write = lambda writer: ""
-    write_each: Write | None = None
+    inline_each: tuple[str, str, str, Names] | None = None
     write_text: Write | None = None
+    stable: bool = False  # it changes with the request line or the connection only
 
     @property
     def phase(self) -> Phase:
@@ -142,26 +144,25 @@ def bind_fetch(entry: Entry[Any], values: list[Any], text: str, context: Compile
     except Alert as alert:
         raise Alert(f"invalid args in fetch method '{entry.name}' : {alert}") from None
     write = write_fetch(entry, call, inlined(facts["inline"], entry.function, (context, *values)))
-    several = inlined(facts["inline_each"], entry.function, (context, *values)) if each is not None else None
-    write_each = None if each is None else write_inline(several, each)
+    inline_each = facts["inline_each"](context, *values) if each is not None and facts["inline_each"] is not None else None
     shown = inlined(facts["text"], entry.function, ())
     write_text = None if shown is None else write_inline(shown, call)
-    return Expression(call, facts["type"], facts["source"], text, entry.name, (), each, facts["volatile"], write, write_each, write_text)
+    stable = facts["shared"] or shown is not None
+    return Expression(call, facts["type"], facts["source"], text, entry.name, (), each, facts["volatile"], write, inline_each, write_text, stable)
 
 
 def write_fetch(entry: Entry[Any], call: Expr, inline: tuple[str, Names] | None) -> Write:
     """How a fetch is written."""
-    if entry.facts["shared"]:
-        return lambda writer: writer.share(entry.name, call)
-    return write_inline(inline, call)
+    write = write_inline(inline, call)
+    return (lambda writer: writer.share(entry.name, write(writer))) if entry.facts["shared"] else write
 
 
 def write_inline(inline: tuple[str, Names] | None, call: Callable[[Any], Any]) -> Write:
-    """A text with its names. One that speaks of the request's fields counts only where rules are about the request."""
+    """A text with its names. One that speaks of the request counts only where rules are about the request."""
     if inline is None:
         return calling(call)
     text, names = inline
-    if "table" not in text:
+    if not ABOUT_REQUEST.search(text):
         return lambda writer: writer.fill(text, names)
     return lambda writer: writer.fill(text, names) if writer.of_request else f"{writer.name(call)}(s)"
 
@@ -216,8 +217,9 @@ def apply_converter(expression: Expression, entry: Entry[Any], values: list[Any]
         type=expression.type if output is Type.ANY and entry.facts["input"] is Type.ANY else output,
         text=f"{expression.text},{text}",
         converters=(*expression.converters, entry.name),
-        write=write_chain(expression.write, cast, function, entry),
-        write_each=None,
+        write=write_chain(expression, cast, function, entry),
+        stable=expression.stable and entry.facts["inline"] is not None,
+        inline_each=None,
         write_text=None,
         each=None if each is None else _chain_each(each, cast, function, entry.facts["stream"]),
     )
@@ -267,18 +269,20 @@ def _chain(call: Expr, cast: Callable[[Any], Any] | None, convert: Callable[...,
     return casting
 
 
-def write_chain(write: Write, cast: Callable[[Any], Any] | None, convert: Callable[..., Any], entry: Entry[Any]) -> Write:
+def write_chain(expression: Expression, cast: Callable[[Any], Any] | None, convert: Callable[..., Any], entry: Entry[Any]) -> Write:
     """The same as text."""
     inline, stream = entry.facts["inline"], "s, " if entry.facts["stream"] else ""
+    stable = expression.stable and inline is not None
 
     def converted(writer: Writer, value: str) -> str:
         return str(inline).replace("{value}", value) if inline else f"{writer.name(convert, entry.name)}({stream}{value})"
 
     def chain(writer: Writer) -> str:
-        text = write(writer)
+        text = expression.write(writer)
         if cast is not None:
-            text = writer.unless_missing(text, False, lambda value: f"{writer.name(cast)}({value})")
-        return writer.unless_missing(text, False, lambda value: converted(writer, value))
+            text = writer.unless_missing(text, lambda value: f"{writer.name(cast)}({value})")
+        text = writer.unless_missing(text, lambda value: converted(writer, value))
+        return writer.repeat(text) if stable else text
 
     return chain
 

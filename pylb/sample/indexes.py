@@ -43,6 +43,7 @@ class Index:
     """The base of all indexes: remembers keys in order, and asks the subclass to make the two functions."""
 
     method = "str"
+    affix = ""  # the method of bytes that tests for any of these patterns
 
     def __init__(self, ignore_case: bool = False) -> None:
         self.ignore_case = ignore_case
@@ -166,10 +167,26 @@ class Exact(Index):
             self.rebuild()
 
 
+def affix_test(affix: str, keys: Iterable[bytes]) -> Callable[[bytes], bool]:
+    """Does a value begin (or end) with any of the keys? Many keys of few lengths are hashed."""
+    known = frozenset(keys)
+    lengths = sorted({len(key) for key in known})
+    if len(known) < 8 * len(lengths) or affix == "endswith":
+        return methodcaller(affix, tuple(known))
+
+    def begins(value: bytes) -> bool:
+        for length in lengths:  # noqa: SIM110 - any() over a generator costs twice as much
+            if value[:length] in known:
+                return True
+        return False
+
+    return begins
+
+
 class Beginning(Index):
     """``-m beg``: the longest prefix wins, or the first one when case is ignored."""
 
-    method = "beg"
+    method, affix = "beg", "startswith"
 
     def finder(self) -> Finder:
         if self.ignore_case:
@@ -189,18 +206,7 @@ class Beginning(Index):
         return longest
 
     def tester(self) -> Callable[[Any], bool]:
-        prefixes = frozenset(key for key, _ in self.keys)
-        lengths = sorted({len(key) for key in prefixes})
-        if len(prefixes) < 8 * len(lengths):
-            return methodcaller("startswith", tuple(prefixes))
-
-        def begins(value: bytes) -> bool:
-            for length in lengths:  # noqa: SIM110 - any() over a generator costs twice as much
-                if value[:length] in prefixes:
-                    return True
-            return False
-
-        return begins
+        return affix_test(self.affix, [key for key, _ in self.keys])
 
     def written(self, writer: Writer, value: str) -> str:
         keys = tuple(key for key, _ in self.keys)
@@ -213,11 +219,10 @@ class Beginning(Index):
 class Ending(Index):
     """``-m end``."""
 
-    method = "end"
+    method, affix = "end", "endswith"
 
     def tester(self) -> Callable[[Any], bool]:
-        suffixes = tuple(key for key, _ in self.keys)
-        return methodcaller("endswith", suffixes)
+        return affix_test(self.affix, [key for key, _ in self.keys])
 
     def written(self, writer: Writer, value: str) -> str:
         keys = tuple(key for key, _ in self.keys)

@@ -64,6 +64,11 @@ class LogFormat:
         """The same as source text."""
         return writer.text(self.pieces)
 
+    @property
+    def stable(self) -> bool:
+        """Is it about the connection alone?"""
+        return all(isinstance(piece, str) or (isinstance(piece, Sampled) and piece.show is shown and piece.expression.write_text) for piece in self.pieces)
+
     def __call__(self, stream: Any) -> str:
         return self.call(stream)
 

@@ -25,7 +25,9 @@ Each = Callable[[Any], Iterable[Value]]
 class FetchRegistry(Registry[Callable[..., Any]]):
     """Fetches. `each` is a factory like a fetch with arguments that gives all values, for ACLs, which try one after the other.
 
-    `shared`: the request line alone decides on the value. `text`: inline text of what the value looks like in a log-format, with quotes.
+    `inline_each` gives three texts with their names: the last value, how to see that this ``{value}`` is the only one, all values.
+    `shared`: the request line alone decides on the value. `text`: inline text of what the value looks like in a log-format, a str; it must
+    be about the connection alone.
     """
 
     def __call__(  # type: ignore[override]

@@ -9,7 +9,7 @@ from typing import Any
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.proxy.ruleset import ROOMY
-from pylb.sample.code import WrittenBytes
+from pylb.sample.code import Writer, WrittenBytes
 from pylb.sample.expression import Expression
 from pylb.sample.logformat import LogFormat
 from pylb.sample.validity import Checkpoint, available, needs
@@ -46,7 +46,12 @@ def as_bytes(text: LogFormat) -> Bytes:
     if fixed is not None:
         return constant(fixed.encode("latin-1"))
     call = text.call
-    return WrittenBytes(lambda stream: call(stream).encode("latin-1"), lambda writer: f"({text.write(writer)}).encode('latin-1')")
+
+    def write(writer: Writer) -> str:
+        encoded = f"({text.write(writer)}).encode('latin-1')"
+        return writer.repeat(encoded) if text.stable else encoded
+
+    return WrittenBytes(lambda stream: call(stream).encode("latin-1"), write)
 
 
 def bytes_of(args: Args, complaint: str = "") -> Bytes:

@@ -21,7 +21,9 @@ TCP_INFO_FIELDS = {  # offset in struct tcp_info of Linux
     "fc_unacked": 24, "fc_sacked": 28, "fc_lost": 32, "fc_retrans": 36, "fc_fackets": 40, "fc_rtt": 68, "fc_rttvar": 72, "fc_reordering": 88,
 }  # fmt: skip
 ERRORS = {0: "Success"}
-PORT = "({1}(s.session.{0}[1]) if s.session.{0}[0] else {2})"
+PORT, PORT_TEXT = "(int(s.session.{0}[1]) if s.session.{0}[0] else None)", "(str(s.session.{0}[1]) if s.session.{0}[0] else '')"
+SOURCE_PORT, SOURCE_PORT_TEXT = PORT.format("source"), PORT_TEXT.format("source")
+DESTINATION_PORT, DESTINATION_PORT_TEXT = PORT.format("destination"), PORT_TEXT.format("destination")
 
 
 @lru_cache(maxsize=8192)
@@ -62,8 +64,8 @@ def source(stream: Any) -> AnyAddress | None:
     return address(stream.session.source[0])
 
 
-@fetch("fc_src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("source", "int", "None"), text=PORT.format("source", "str", "\'\'"))
-@fetch("src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("source", "int", "None"), text=PORT.format("source", "str", "\'\'"))
+@fetch("fc_src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=SOURCE_PORT, text=SOURCE_PORT_TEXT)
+@fetch("src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=SOURCE_PORT, text=SOURCE_PORT_TEXT)
 def source_port(stream: Any) -> int | None:
     """Port of the client."""
     host, port = stream.session.source
@@ -84,8 +86,8 @@ def destination(stream: Any) -> AnyAddress | None:
     return address(stream.session.destination[0])
 
 
-@fetch("fc_dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("destination", "int", "None"), text=PORT.format("destination", "str", "\'\'"))
-@fetch("dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=PORT.format("destination", "int", "None"), text=PORT.format("destination", "str", "\'\'"))
+@fetch("fc_dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=DESTINATION_PORT, text=DESTINATION_PORT_TEXT)
+@fetch("dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=DESTINATION_PORT, text=DESTINATION_PORT_TEXT)
 def destination_port(stream: Any) -> int | None:
     """Port the client connected to."""
     host, port = stream.session.destination

@@ -81,17 +81,19 @@ def inline_value(find: Find, text: str) -> Callable[..., tuple[str, dict[str, An
     return inline
 
 
-def inline_values(find: Find, values: Values) -> Callable[..., tuple[str, dict[str, Any]] | None]:
-    """All values of a request's header as text."""
+def inline_values(find: Find, values: Values, alone: str) -> Callable[..., tuple[str, str, str, dict[str, Any]] | None]:
+    """A request's header as text: its last field, how to see that it is the only value, all values."""
 
-    def inline(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> tuple[str, dict[str, Any]] | None:
+    def inline(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> tuple[str, str, str, dict[str, Any]] | None:
         usual = name and not occurrence and find is request_of
-        return ("{values}(headers, {name}) if {name} in table else ()", {"name": header_name(name), "values": values}) if usual else None
+        return (WHOLE, alone, "{values}(headers, {name})", {"name": header_name(name), "values": values}) if usual else None
 
     return inline
 
 
 WHOLE, ELEMENT = "table.get({name})", "{last_element}(table.get({name}))"
+ALONE = "len(headers) == len(table)"
+UNDIVIDED = f"b',' not in {{value}} and {ALONE}"
 
 
 def last_element(value: bytes | None) -> bytes | None:
@@ -192,9 +194,9 @@ def _side(find: Find, source: Source, names: tuple[str, ...], whole: str) -> Non
         _register(name + "_val", Type.SINT, source, arguments, converted(one, number_of), converted_all(every, number_of), "A header as a number.")
         _register(name + "_cnt", Type.SINT, source, "[string]", counting(find, split_all), None, "How many values a header has.")
         if name != "hdr":
-            inline, inline_each = inline_value(find, ELEMENT), inline_values(find, split_all)
+            inline, inline_each = inline_value(find, ELEMENT), inline_values(find, split_all, UNDIVIDED)
             _register(name, Type.STR, source, arguments, one, every, "A value of a header, split at commas.", inline, inline_each)
-    inline, inline_each = inline_value(find, WHOLE), inline_values(find, whole_all)
+    inline, inline_each = inline_value(find, WHOLE), inline_values(find, whole_all, ALONE)
     _register(whole, Type.STR, source, arguments, one_value(find, whole_all), all_values(find, whole_all), "A header, whole.", inline, inline_each)
     _register(whole + "_cnt", Type.SINT, source, "[string]", counting(find, whole_all), None, "How many fields of that name there are.")
     _register(names[0] + "_names", Type.STR, source, "[string]", naming(find), None, "The names of all headers.")
@@ -214,7 +216,7 @@ def _hdr_inline(context: CompileContext, name: str | None = None, occurrence: in
 
 
 def _hdr_inline_each(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> Any:
-    return inline_values(finder(context), split_all)(context, name, occurrence)
+    return inline_values(finder(context), split_all, UNDIVIDED)(context, name, occurrence)
 
 
 @fetch(

@@ -54,14 +54,14 @@ def method(stream: Any) -> bytes | None:
     return None if request is None else Method(request.method)
 
 
-@fetch("url", type=Type.STR, source=REQUEST, volatile=True, shared=True)
+@fetch("url", type=Type.STR, source=REQUEST, volatile=True, shared=True, inline="target")
 def url(stream: Any) -> bytes | None:
     """The target as in the request line."""
     request = request_of(stream)
     return None if request is None else request.target
 
 
-@fetch("path", type=Type.STR, source=REQUEST, volatile=True, shared=True)
+@fetch("path", type=Type.STR, source=REQUEST, volatile=True, shared=True, inline="target if target[:1] == b'/' and b'?' not in target else {path}(s)")
 def path(stream: Any) -> bytes | None:
     """The target's path."""
     request = request_of(stream)
