@@ -59,7 +59,7 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
     if face.buffers_request and not stream.request_complete:
         await buffer_body(stream, face)
     if face.http_request:
-        await after_rules(stream, face, rules.run_now(stream, face.http_request))
+        await after_rules(stream, rules.run_now(stream, face.http_request))
     if face.restricts_names:
         scruples.restrict_names(stream, face.restricts_names)
     if face.statistics is not None:
@@ -68,11 +68,9 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
         await rules.run_rules(stream, face.redirects)
 
 
-async def after_rules(stream: HttpStream, face: Face, result: Verdict | rules.Pending | None) -> None:
+async def after_rules(stream: HttpStream, result: Verdict | rules.Pending | None) -> None:
     """What `http-request` rules came to at once; it may be that they have to wait."""
-    if isinstance(result, rules.Pending):
-        result = await rules.finish_rules(stream, result, "R")
-    if result is Verdict.CLOSE:
+    if await rules.finish_rules(stream, result, "R") is Verdict.CLOSE:
         raise Stop("P", "R", 0)
 
 

@@ -35,6 +35,11 @@ def run_now(stream: Any, rules: RuleSet) -> Verdict | Pending | None:
     """Run an HTTP rule set as far as it goes without waiting; nearly always to its end. The message is complete, so conditions
     are definite. Each rule set begins in strict mode (`strict-mode`)."""
     stream.lenient = False
+    return go_on(stream, rules)
+
+
+def go_on(stream: Any, rules: RuleSet) -> Verdict | Pending | None:
+    """Run rules in the mode that the rules before them left."""
     ended = rules.run(stream)
     if ended is None:
         return None
@@ -45,13 +50,15 @@ def run_now(stream: Any, rules: RuleSet) -> Verdict | Pending | None:
     return Pending(rules.rules[at], verdict, rules.after(at))
 
 
-async def finish_rules(stream: Any, pending: Pending, when: str) -> Verdict | None:
-    """Go on where `run_now` could not."""
-    verdict = await settle(stream, pending.rule, pending.verdict, when)
-    if verdict is not None:
-        stream.last_rule = pending.rule
-        return verdict
-    return await run_rules(stream, pending.after, when)
+async def finish_rules(stream: Any, result: Verdict | Pending | None, when: str) -> Verdict | None:
+    """Go on where `run_now` could not, as often as it takes."""
+    while isinstance(result, Pending):
+        verdict = await settle(stream, result.rule, result.verdict, when)
+        if verdict is not None:
+            stream.last_rule = result.rule
+            return verdict
+        result = go_on(stream, result.after)
+    return result
 
 
 async def run_rules(stream: Any, rules: RuleSet, when: str = "R") -> Verdict | None:

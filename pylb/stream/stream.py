@@ -82,11 +82,11 @@ class HttpStream(Stream):
                     if frontend.has_slow_rules:
                         await request_steps.frontend_rules(self)
                     elif (result := self.begin()) is not None:
-                        await request_steps.after_rules(self, frontend, result)
+                        await request_steps.after_rules(self, result)
                 elif isinstance(so_far, Exception):
                     raise so_far
                 elif step == RULED:
-                    await request_steps.after_rules(self, frontend, so_far)
+                    await request_steps.after_rules(self, so_far)
                 backend = request_steps.switch(self) if self.backend is None else self.backend
                 if step < PREPARED:
                     if backend.has_request_rules and backend is not frontend.own_backend:
