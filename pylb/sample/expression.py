@@ -26,6 +26,7 @@ from pylb.sample.validity import Source, available, needs, phase_of
 FETCH_NAME = re.compile(r"[A-Za-z0-9._:-][A-Za-z0-9._:+-]*")
 CONVERTER_NAME = re.compile(r"[A-Za-z0-9._:-]*")
 ABOUT_REQUEST = re.compile(r"\b(?:table|target)\b")  # locals that exist where rules are about the request
+MOST_NESTED = 16  # converters in one text: Python reads no text that is nested without end
 Convert = Callable[[Any, Value], "Value | None"]  # stream, value
 
 
@@ -210,14 +211,14 @@ def apply_converter(expression: Expression, entry: Entry[Any], values: list[Any]
         raise Alert(f"invalid args in converter '{entry.name}' : {alert}") from None
     cast = cast_between(expression.type, entry.facts["input"])
     output = entry.facts["output"]
-    each = expression.each
+    each, call = expression.each, _chain(expression.call, cast, function, entry.facts["stream"])
     return replace(
         expression,
-        call=_chain(expression.call, cast, function, entry.facts["stream"]),
+        call=call,
         type=expression.type if output is Type.ANY and entry.facts["input"] is Type.ANY else output,
         text=f"{expression.text},{text}",
         converters=(*expression.converters, entry.name),
-        write=write_chain(expression, cast, function, entry),
+        write=write_chain(expression, cast, function, entry) if len(expression.converters) < MOST_NESTED else calling(call),
         stable=expression.stable and entry.facts["inline"] is not None,
         inline_each=None,
         write_text=None,

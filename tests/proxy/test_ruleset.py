@@ -49,7 +49,7 @@ def read(rules: str, directory: Path) -> Any:
     path.write_text(CONFIG.format("\n    ".join(line.strip() for line in rules.strip().splitlines())))
     printed: list[str] = []
     config = read_config([str(path)], Report(write=printed.append), {})
-    assert config is not None, printed
+    assert config is not None, "".join(printed)
     return config
 
 
@@ -144,6 +144,13 @@ RULES = {
         http-request strict-mode off if { path_beg /s }
         http-request set-header x-big %[path]%[hdr(x-long)]
         http-request add-header x-seen %[hdr_cnt(x-big)]""",
+    "odd texts": r"""
+        http-request set-header "x'\"{a}" "it's \"{path}\" 100%% \\ %[path] \xe9"
+        http-request set-header kept_0 path
+        http-request add-header kept_0 %[hdr(kept_0)]-%[path,lower] if { hdr(kept_0) -m str "path" "kept_1" } # '
+        http-request set-var(txn.kept_0) path,lower
+        http-request set-header x-uni "\u20ac" if { path -m beg "/\"'\\" }
+        http-request del-header "x'\"{a}" if { req.hdr(kept_0) -m sub "{path}" kept }""",
     "addresses": """
         http-request set-header x-from %[src]
         http-request set-src hdr(x-addr) if { path_beg /section }
@@ -204,6 +211,23 @@ def test_patterns_that_change(tmp_path: Path) -> None:
     assert (hit(b"/p1"), hit(b"/p2"), hit(b"/zero")) == (False, True, True)
     prefixes.clear()
     assert (hit(b"/p2"), hit(b"/zero"), hit(b"/", b"H2")) == (False, False, True)
+
+
+def test_many_converters(tmp_path: Path) -> None:
+    """Texts cannot be nested without end."""
+    rules = RuleSet(read("http-request set-header x-up %[hdr(host)" + ",lower,upper" * 150 + "] if { hdr(host)" + ",upper" * 150 + " H }", tmp_path).proxies[0].http_request, True)
+    made = stream(b"/", [(b"host", b"h")])
+    assert rules.run(made) is None
+    assert made.request.headers.get(b"x-up") == b"H"
+
+
+def test_the_rules_behind_one_that_waited(tmp_path: Path) -> None:
+    rules = RuleSet(read("\n".join(f"http-request add-header x-n {number}" for number in range(4)), tmp_path).proxies[0].http_request, True)
+    made = stream()
+    assert rules.after(1).run(made) is None
+    assert made.request.headers.get_all(b"x-n") == [b"2", b"3"]
+    assert rules.after(1) is rules.after(1)
+    assert rules.after(3).run(made) is None
 
 
 def test_switching(tmp_path: Path) -> None:
