@@ -38,6 +38,8 @@ OF_RESPONSE = {
 class Generated:
     """A function that is written from rules. Patterns that stand in it may change: then it is written anew when it is next needed."""
 
+    title = "run"  # of the function
+
     def __init__(self, rules: Sequence[Any], of_request: bool) -> None:
         self.rules, self.of_request = tuple(rules), of_request
         self.renewals = 0
@@ -61,10 +63,10 @@ class Generated:
     def renew(self) -> None:
         """Write the function."""
         writer = Writer(self.of_request, fixed=self.renewals < MOST_RENEWALS)
-        self.source = "\n".join(["def run(s):", *("    " + line for line in self.write(writer)), "    return None", ""])
+        self.source = "\n".join([f"def {self.title}(s):", *("    " + line for line in self.write(writer)), "    return None", ""])
         made = dict(writer.names)
         exec(compile(self.source, f"<{self!r}>", "exec"), made)
-        self.run = made["run"]
+        self.run = made[self.title]
         for index in writer.watched:
             index.watchers.add(self.outdated)
 
@@ -76,6 +78,7 @@ class Generated:
 class RuleSet(Generated):
     """The rules of one kind of a proxy. `run` gives None when all of them let the next one follow, else an `Ended`."""
 
+    title = "run_rules"
     rules: tuple[model.Rule, ...]
 
     def __init__(self, rules: Sequence[model.Rule], of_request: bool) -> None:
@@ -142,6 +145,7 @@ class Block:
 class Switch(Generated):
     """`use_backend` rules. `run` gives the name of a backend, or None when no rule holds."""
 
+    title = "choose_backend"
     rules: tuple[model.SwitchRule, ...]
 
     def write(self, writer: Writer) -> list[str]:
