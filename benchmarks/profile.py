@@ -52,7 +52,7 @@ FLOORS = (  # the longest prefix that fits decides
     ("keywords/logvariables", "log"),
     ("tasks/", "log"),
 )
-GENERATED = {"line": "log"}  # functions made at start from text, by name
+GENERATED = {"line": "log", "run_rules": "rules, samples", "choose_backend": "rules, samples"}  # functions made at start from text, by name
 
 
 def floor_of(code: CodeType) -> str | None:

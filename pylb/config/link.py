@@ -133,7 +133,7 @@ def link_switch_rules(proxy: model.Proxy, reading: Reading) -> None:
         except Alert as error:
             reading.fail(f"Parsing [{rule.place}]: failed to parse use_backend rule '{name}' : {error}.")
             continue
-        rule.target, rule.dynamic = compiled.call, True
+        rule.target, rule.dynamic = compiled, True
 
 
 def link_server_rules(proxy: model.Proxy, reading: Reading) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pylb.base.address import Address
-from pylb.sample.types import Expr, Holds, Test, Text
+from pylb.sample.types import Expr, Test, Text
 from pylb.wire.tls_options import EXTRA_FILES, TlsBind, TlsServer
 
 if TYPE_CHECKING:
@@ -281,14 +281,14 @@ class Rule:
     place: Place
     needs_content: bool = False  # its condition or expression reads the request's bytes (tcp-request content)
     text: str = ""  # the rule as written, for logs (`%[last_rule...]`) and the explainer
-    holds: Holds | None = None  # `test` where messages are complete
+    ends: bool = False  # nothing behind it follows once it ran
 
 
 @dataclass(slots=True)
 class SwitchRule:
     """`use_backend`, `use-server`: a target by name or by log-format, and when."""
 
-    target: str | Text
+    target: str | Text  # of `use_backend`, a whole LogFormat
     dynamic: bool
     test: Test | None
     place: Place

@@ -23,9 +23,9 @@ async def serve_statistics(stream: Any, face: Face) -> None:
     assert settings.statistics is not None
     if not stats_page.is_for_page(settings.statistics, request.method, request.target):
         return
-    if settings.statistics.http_request:
+    if face.statistics_rules:
         try:
-            await stream.apply(tuple(settings.statistics.http_request))
+            await stream.apply(face.statistics_rules)
         except Answer as refusal:
             await refuse(stream, refusal)
     body = b""

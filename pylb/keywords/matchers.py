@@ -7,29 +7,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from pylb.sample import indexes
+from pylb.sample import indexes, ranges
 from pylb.sample.networks import Networks
 from pylb.sample.registry import matcher
 from pylb.sample.types import Type
 
 
-@matcher("found", expects=Type.ANY, patterns=False, public=True)
+@matcher("found", expects=Type.ANY, patterns=False, public=True, inline="True")
 def found(value: Any) -> bool:
     """There is a sample, whatever it is."""
     return True
 
 
-@matcher("bool", expects=Type.SINT, patterns=False, public=True)
+@matcher("bool", expects=Type.SINT, patterns=False, public=True, inline="{value} != 0")
 def true(value: int) -> bool:
     """The value is not zero."""
     return value != 0
 
 
 for _name, _expects, _index in (
-    ("int", Type.SINT, indexes.Numbers),
+    ("int", Type.SINT, ranges.Numbers),
     ("ip", Type.ADDR, Networks),
     ("bin", Type.BIN, indexes.Bytes),
-    ("len", Type.STR, indexes.Lengths),
+    ("len", Type.STR, ranges.Lengths),
     ("str", Type.STR, indexes.Exact),
     ("beg", Type.STR, indexes.Beginning),
     ("sub", Type.STR, indexes.Substring),
@@ -39,4 +39,4 @@ for _name, _expects, _index in (
     ("reg", Type.STR, indexes.Regex),
 ):
     matcher(_name, expects=_expects, patterns=True, public=True)(_index)
-matcher("version", expects=Type.SINT, patterns=True, public=False)(indexes.Versions)
+matcher("version", expects=Type.SINT, patterns=True, public=False)(ranges.Versions)

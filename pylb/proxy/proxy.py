@@ -15,7 +15,7 @@ from pylb.config import model
 from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters, Times, fold_times
 from pylb.proxy.errors import ErrorCapture
 from pylb.proxy.queue import Queue
-from pylb.sample.condition import definite
+from pylb.proxy.ruleset import Switch, http_rules
 from pylb.wire.h1 import Limits
 
 if TYPE_CHECKING:
@@ -42,13 +42,6 @@ def seconds(milliseconds: int | None, otherwise: float = NEVER) -> float:
     return milliseconds / 1000.0 if milliseconds else otherwise
 
 
-def ready(rules: list[model.Rule]) -> tuple[model.Rule, ...]:
-    """A rule set of complete messages: all ACLs have been read, so conditions have their final form."""
-    for rule in rules:
-        rule.holds = None if rule.test is None else definite(rule.test)
-    return tuple(rules)
-
-
 class Face:
     """What frontends and backends share."""
 
@@ -65,10 +58,10 @@ class Face:
         self.lingers = "nolinger" not in settings.options
         self.timeout_tarpit = seconds(timeouts.tarpit, seconds(timeouts.connect))
         self.timeout_http_request = seconds(timeouts.http_request)
-        self.http_request = ready(settings.http_request)
-        self.http_response = ready(settings.http_response)
-        self.http_after_response = ready(settings.http_after_response)
-        self.redirects = ready(settings.redirects)
+        self.http_request = http_rules(settings.http_request, of_request=True)
+        self.http_response = http_rules(settings.http_response, of_request=False)
+        self.http_after_response = http_rules(settings.http_after_response, of_request=False)
+        self.redirects = http_rules(settings.redirects, of_request=True)
         self.cookie_capture = None
         if settings.is_frontend and settings.cookie_capture is not None:
             prefix, exact, length = settings.cookie_capture
@@ -82,6 +75,7 @@ class Face:
         self.inspect_delay = seconds(settings.inspect_delay, 0.0)
         self.response_inspect_delay = seconds(settings.tcp_response_inspect_delay, 0.0)
         self.statistics = settings.statistics
+        self.statistics_rules = http_rules(settings.statistics.http_request if settings.statistics is not None else (), of_request=True)
         self.buffers_request = "http-buffer-request" in settings.options
         self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
         waits = self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names
@@ -109,7 +103,7 @@ class Frontend(Face):
         self.rate_limit_sessions = settings.rate_limit_sessions
         self.default_backend: Backend | None = None
         self.own_backend: Backend | None = None  # of a `listen`
-        self.switch_rules = tuple(settings.switch_rules)
+        self.switch_rules = Switch(settings.switch_rules, self.is_http) if settings.switch_rules else None
         self.tcp_request_connection = tuple(settings.tcp_request_connection)
         self.tcp_request_session = tuple(settings.tcp_request_session)
         self.case_of_names = process.config.global_.h1_case_adjust if "h1-case-adjust-bogus-client" in settings.options else None

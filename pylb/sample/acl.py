@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.sample.acl_keywords import ACL_KEYWORDS, DOTTED
 from pylb.sample.arguments import BadArguments
 from pylb.sample.casts import cast_between, possible
+from pylb.sample.code import Write, Writer, calling
 from pylb.sample.context import CompileContext
 from pylb.sample.expression import FETCH_NAME, Expression, read_expression
 from pylb.sample.indexes import Index
@@ -23,6 +24,7 @@ from pylb.sample.types import Expr, Holds, Test, Type
 
 DEFAULT_METHODS = {Type.BOOL: "bool", Type.SINT: "int", Type.IPV4: "ip", Type.IPV6: "ip", Type.ADDR: "ip", Type.STR: "str"}
 OPERATORS = ("eq", "ge", "gt", "le", "lt")
+WriteMatch = Callable[[Writer, str], str]
 NO_PATTERN = (
     "parsing acl keyword '{}' :\n"
     "  no pattern to match against were provided, so this ACL will never match.\n"
@@ -32,15 +34,32 @@ NO_PATTERN = (
 )
 
 
+class Affix(NamedTuple):
+    """A test of the beginning or the end of a value."""
+
+    value: str  # its name in the text
+    method: str  # of bytes
+    keys: list[bytes]
+
+
 @dataclass(slots=True)
 class AclExpression:
-    """One compiled ACL expression; `sure` says that its test never answers "not yet". `holds` is the test of a message that is complete."""
+    """One compiled ACL expression; `sure` says that its test never answers "not yet". `write` gives the test of a complete message as text."""
 
     test: Test
-    holds: Holds
+    write: Write
     keyword: str  # as written, for messages
     expression: Expression
     sure: bool
+    index: Index | None = None  # the only one that is asked
+
+    def affix(self, writer: Writer) -> Affix | None:
+        """How a value that is looked up once is compared, if it is only with the beginnings or ends that stand in the rule."""
+        index, expression = self.index, self.expression
+        if index is None or not index.affix or index.ignore_case or not writer.fixed or expression.each is not None or expression.type is not Type.STR:
+            return None
+        text = expression.write(writer)
+        return Affix(text, index.affix, [key for key, _ in index.keys]) if text.isidentifier() else None
 
 
 @dataclass(slots=True)
@@ -73,11 +92,11 @@ def compile_acl(words: Sequence[str], context: CompileContext, name: str = "") -
     patterns = list(words[index:])
     _warn_without_patterns(words[0], entry.facts["patterns"], patterns, flags, context)
     if not entry.facts["patterns"]:
-        return _finish(keyword, expression, wanted, entry.function)
+        inline = entry.facts["inline"]
+        return _finish(keyword, expression, wanted, entry.function, lambda writer, value: inline.replace("{value}", value))
     indexes = [known.index(chosen, ignore) for known, ignore in flags.lists]
-    inline = _inline_list(patterns, chosen, flags, name, context)
-    indexes.append(inline.index(chosen, flags.ignore_case))
-    return _finish(keyword, expression, wanted, _match_any(indexes), indexes[0] if len(indexes) == 1 else None)
+    indexes.append(_inline_list(patterns, chosen, flags, name, context).index(chosen, flags.ignore_case))
+    return _finish(keyword, expression, wanted, _match_any(indexes), lambda writer, value: write_match(writer, value, indexes), indexes)
 
 
 def _criterion(words: Sequence[str], context: CompileContext) -> tuple[str, Expression, str | None, int]:
@@ -224,29 +243,77 @@ def _match_any(indexes: list[Index]) -> Callable[[Any], bool]:
     return any_of
 
 
-def _finish(keyword: str, expression: Expression, wanted: Type, match: Callable[[Any], bool], index: Index | None = None) -> AclExpression:
-    """The test of an expression: True at the first value that matches. `index`: the only one that is asked."""
+def write_match(writer: Writer, value: str, indexes: list[Index]) -> str:
+    """The same as text. The last index, of the patterns that stand in the rule itself, is written out."""
+    texts = [f"{writer.name(index, index.method)}.test({value})" for index in asked(writer, indexes)]
+    if writer.fixed and indexes[-1].keys:
+        texts[-1] = indexes[-1].write(writer, value)
+    return " or ".join(texts) or "False"
+
+
+def asked(writer: Writer, indexes: list[Index]) -> list[Index]:
+    """The indexes that need to be asked: behind files, there are hardly ever patterns in the rule itself."""
+    own = indexes[-1]
+    if writer.fixed:
+        writer.watch(own)
+    return indexes if own.keys or not writer.fixed else indexes[:-1]
+
+
+def _finish(
+    keyword: str, expression: Expression, wanted: Type, match: Callable[[Any], bool], write: WriteMatch, indexes: list[Index] | None = None
+) -> AclExpression:
+    """The test of an expression: True at the first value that matches. `write` is `match` as text; `indexes`: what it asks."""
     cast = cast_between(expression.type, wanted)
+    index = indexes[0] if indexes is not None and len(indexes) == 1 else None
     holds = _holds_for_any(expression.each, cast, match) if expression.each is not None else _holds(expression.call, cast, match, index)
     test: Test
+    if expression.each is None:
+        written = _write_holds(expression, cast, write)
+    else:
+        written = _write_any(expression, match, write, indexes or []) if cast is None else calling(holds)
     if expression.keyword == "wait_end" and not expression.converters:
-        test, holds = _at_the_end, _always
+        test, written = _at_the_end, lambda writer: "True"
     elif expression.each is not None:
         test = _test_each(expression, cast, match)
     elif expression.volatile:
         test = _test_volatile(expression, cast, match)
     else:
         test = _settled(holds)
-    return AclExpression(test, holds, keyword, expression, not expression.volatile)
+    return AclExpression(test, written, keyword, expression, not expression.volatile, index)
+
+
+def _write_holds(expression: Expression, cast: Callable[[Any], Any] | None, write: WriteMatch) -> Write:
+    """The test of a complete message as text."""
+
+    def holds(writer: Writer) -> str:
+        text = expression.write(writer)
+        if cast is not None:
+            text = writer.unless_missing(text, lambda value: f"{writer.name(cast)}({value})")
+        first, again = writer.held(text)
+        return f"{first} is not None and ({write(writer, again)})"
+
+    return holds
+
+
+def _write_any(expression: Expression, match: Callable[[Any], bool], write: WriteMatch, indexes: list[Index]) -> Write:
+    """The same for one of many values, of which there is mostly one."""
+
+    def holds(writer: Writer) -> str:
+        needed = asked(writer, indexes) if indexes else []
+        test = f"{writer.name(needed[0], needed[0].method)}.test" if len(needed) == 1 else writer.name(match, "match")
+        if expression.inline_each is None or not writer.of_request:
+            return f"any(map({test}, {writer.name(expression.each, expression.keyword)}(s)))"
+        last, alone, every, names = expression.inline_each
+        first, again = writer.held(writer.fill(last, names))
+        alone = alone.replace("{value}", again)
+        return f"{first} is not None and ({write(writer, again)} if {alone} else any(map({test}, {writer.fill(every, names)})))"
+
+    return holds
 
 
 def _at_the_end(stream: Any, final: bool) -> bool | None:
     """`wait_end`: what is not the end is "not yet"."""
     return True if final else None
-
-
-def _always(stream: Any) -> bool:
-    return True
 
 
 def _settled(holds: Holds) -> Test:

@@ -18,6 +18,7 @@ Cast = Callable[[Any], "Value | None"]
 WORD, HALF = 1 << 64, 1 << 63
 LEADING_NUMBER = re.compile(rb"[+-]?\d+")
 MAPPED = 0xFFFF << 32
+CONTROLS = {code: f"%{code:02X}" for code in [*range(9), *range(10, 32), 127]}
 
 
 def wrap(number: int) -> int:
@@ -214,3 +215,22 @@ def to_bytes(value: Value) -> bytes:
     if isinstance(value, int):
         return b"%d" % value
     return address_to_str(value)
+
+
+def to_text(value: Value) -> str:
+    """A value as text; strings end at their first null byte."""
+    text = to_bytes(value).decode("latin-1")
+    return text if "\0" not in text else text.partition("\0")[0]
+
+
+def shown(value: Value | None) -> str:
+    """A value as rules write it into texts: control characters as codes; nothing for none."""
+    if value is None:
+        return ""
+    text = to_text(value)
+    return text if text.isprintable() else text.translate(CONTROLS)
+
+
+def logged(value: Value | None) -> str:
+    """A value as logs show it: as it is, a dash for none."""
+    return "-" if value is None else to_text(value) or "-"

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pylb.base.errors import Alert
-from pylb.sample.acl import AclExpression, compile_acl
+from pylb.sample.acl import AclExpression, Affix, compile_acl
 from pylb.sample.acl_keywords import PREDEFINED
+from pylb.sample.code import Writer
 from pylb.sample.context import CompileContext
-from pylb.sample.types import Holds, Phase, Test
+from pylb.sample.types import Phase, Test
 from pylb.sample.validity import Checkpoint, available, checkpoints_of, first_conflict
 
 BAD_NAME = re.compile(r"[^A-Za-z0-9._:-]")
@@ -31,7 +32,6 @@ class Acl:
     name: str
     expressions: list[AclExpression] = field(default_factory=list)
     test: Test = lambda stream, final: False
-    holds: Holds = lambda stream: False
     on_responses: Acl | None = None  # what is left of it in rules on responses, which no longer see the request
 
     def __call__(self, stream: Any, final: bool) -> bool | None:
@@ -42,9 +42,12 @@ class Acl:
         self.expressions.append(expression)
         tests = [known.test for known in self.expressions]
         self.test = tests[0] if len(tests) == 1 else any_of(tests)
-        self.holds = self.expressions[0].holds if len(tests) == 1 else written("or", [(known.holds, False) for known in self.expressions])
         if self.on_responses is not None:
             self.on_responses.add_visible(expression)
+
+    def write(self, writer: Writer) -> str:
+        """The test of a complete message as text: call this when all definitions have been read."""
+        return " or ".join([known.write(writer) for known in self.expressions]) or "False"
 
     def add_visible(self, expression: AclExpression) -> None:
         """One more alternative for responses, if it can be known there."""
@@ -94,7 +97,7 @@ def compile_condition(words: Sequence[str], acls: MutableMapping[str, Any], cont
 
 
 class Condition:
-    """A compiled condition. Called, it is the three-valued test; `holds` is for messages that are complete."""
+    """A compiled condition. Called, it is the three-valued test; `write` is for messages that are complete."""
 
     __slots__ = ("groups", "negate", "test")
 
@@ -104,33 +107,23 @@ class Condition:
     def __call__(self, stream: Any, final: bool) -> bool | None:
         return self.test(stream, final)
 
-    def holds(self) -> Holds:
-        """The test of complete messages, made of the ACLs as they are now: call this when all of them have been read."""
-        if not self.groups:
-            return lambda stream: not self.negate
-        parts = [group_holds(group) for group in self.groups]
-        if len(parts) == 1 and not self.negate:
-            return parts[0]
-        whole = parts[0] if len(parts) == 1 else written("or", [(part, False) for part in parts])
-        return written("and", [(whole, True)]) if self.negate else whole
+    def write(self, writer: Writer) -> str:
+        """The test of complete messages as text, made of the ACLs as they are now: call this when all of them have been read."""
+        text = " or ".join([" and ".join([f"{'not ' if negate else ''}({acl.write(writer)})" for acl, negate in group]) for group in self.groups]) or "True"
+        return f"not ({text})" if self.negate else text
 
 
-def group_holds(group: Group) -> Holds:
-    """A conjunction."""
-    acl, negate = group[0]
-    return acl.holds if len(group) == 1 and not negate else written("and", [(acl.holds, negate) for acl, negate in group])
+    def affix(self, writer: Writer) -> Affix | None:
+        """What it compares, if it is a single comparison of that kind."""
+        if self.negate or len(self.groups) != 1 or len(self.groups[0]) != 1:
+            return None
+        acl, negate = self.groups[0][0]
+        return acl.expressions[0].affix(writer) if not negate and len(acl.expressions) == 1 else None
 
 
-def written(word: str, terms: list[tuple[Holds, bool]]) -> Holds:
-    """One function that combines terms, negated or not, by `and` or `or`: written out, since a loop over them costs more than they do."""
-    source = f" {word} ".join([f"{'not ' if negate else ''}t{number}(s)" for number, (_, negate) in enumerate(terms)])
-    made: Holds = eval(f"lambda s: {source}", {f"t{number}": holds for number, (holds, _) in enumerate(terms)})
-    return made
-
-
-def definite(test: Test) -> Holds:
+def write_condition(writer: Writer, test: Test) -> str:
     """A test as one of complete messages."""
-    return test.holds() if isinstance(test, Condition) else lambda stream: bool(test(stream, True))
+    return test.write(writer) if isinstance(test, Condition) else f"{writer.name(test)}(s, True)"
 
 
 def _groups(words: list[str], acls: MutableMapping[str, Any], context: CompileContext) -> list[Group]:

@@ -15,6 +15,7 @@ from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.registry import Entry
 from pylb.sample.arguments import BadArguments, Named, read_arguments
 from pylb.sample.casts import cast_between, possible
+from pylb.sample.code import Names, Write, Writer, calling, inlined
 from pylb.sample.context import CompileContext
 from pylb.sample.names import resolve_later
 from pylb.sample.planned import PLANNED_CONVERTERS, PLANNED_FETCHES
@@ -24,12 +25,18 @@ from pylb.sample.validity import Source, available, needs, phase_of
 
 FETCH_NAME = re.compile(r"[A-Za-z0-9._:-][A-Za-z0-9._:+-]*")
 CONVERTER_NAME = re.compile(r"[A-Za-z0-9._:-]*")
+ABOUT_REQUEST = re.compile(r"\b(?:table|target)\b")  # locals that exist where rules are about the request
+MOST_NESTED = 16  # converters in one text: Python reads no text that is nested without end
 Convert = Callable[[Any, Value], "Value | None"]  # stream, value
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression. `each` exists for fetches with many values: ACLs try one after the other."""
+    """A compiled expression. `each` exists for fetches with many values: ACLs try one after the other.
+
+    `write` gives the expression as source text whose value is the sample or None. Only where there are short forms: `inline_each`, the
+    texts of what has many values (`registry.FetchRegistry`), and `write_text`, the sample as a log-format shows it.
+    """
 
     call: Expr
     type: Type
@@ -39,6 +46,10 @@ class Expression:
     converters: tuple[str, ...] = ()
     each: Each | None = None
     volatile: bool = False  # the answer may change while data arrive: tests must look at `stream.unsure`
+    write: Write = lambda writer: ""
+    inline_each: tuple[str, str, str, Names] | None = None
+    write_text: Write | None = None
+    stable: bool = False  # it changes with the request line or the connection only
 
     @property
     def phase(self) -> Phase:
@@ -133,7 +144,28 @@ def bind_fetch(entry: Entry[Any], values: list[Any], text: str, context: Compile
         raise
     except Alert as alert:
         raise Alert(f"invalid args in fetch method '{entry.name}' : {alert}") from None
-    return Expression(call, facts["type"], facts["source"], text, entry.name, (), each, facts["volatile"])
+    write = write_fetch(entry, call, inlined(facts["inline"], entry.function, (context, *values)))
+    inline_each = facts["inline_each"](context, *values) if each is not None and facts["inline_each"] is not None else None
+    shown = inlined(facts["text"], entry.function, ())
+    write_text = None if shown is None else write_inline(shown, call)
+    stable = facts["shared"] or shown is not None
+    return Expression(call, facts["type"], facts["source"], text, entry.name, (), each, facts["volatile"], write, inline_each, write_text, stable)
+
+
+def write_fetch(entry: Entry[Any], call: Expr, inline: tuple[str, Names] | None) -> Write:
+    """How a fetch is written."""
+    write = write_inline(inline, call)
+    return (lambda writer: writer.share(entry.name, write(writer))) if entry.facts["shared"] else write
+
+
+def write_inline(inline: tuple[str, Names] | None, call: Callable[[Any], Any]) -> Write:
+    """A text with its names. One that speaks of the request counts only where rules are about the request."""
+    if inline is None:
+        return calling(call)
+    text, names = inline
+    if not ABOUT_REQUEST.search(text):
+        return lambda writer: writer.fill(text, names)
+    return lambda writer: writer.fill(text, names) if writer.of_request else f"{writer.name(call)}(s)"
 
 
 def _with_arguments(function: Callable[..., Any], values: list[Any]) -> Expr:
@@ -179,13 +211,17 @@ def apply_converter(expression: Expression, entry: Entry[Any], values: list[Any]
         raise Alert(f"invalid args in converter '{entry.name}' : {alert}") from None
     cast = cast_between(expression.type, entry.facts["input"])
     output = entry.facts["output"]
-    each = expression.each
+    each, call = expression.each, _chain(expression.call, cast, function, entry.facts["stream"])
     return replace(
         expression,
-        call=_chain(expression.call, cast, function, entry.facts["stream"]),
+        call=call,
         type=expression.type if output is Type.ANY and entry.facts["input"] is Type.ANY else output,
         text=f"{expression.text},{text}",
         converters=(*expression.converters, entry.name),
+        write=write_chain(expression, cast, function, entry) if len(expression.converters) < MOST_NESTED else calling(call),
+        stable=expression.stable and entry.facts["inline"] is not None,
+        inline_each=None,
+        write_text=None,
         each=None if each is None else _chain_each(each, cast, function, entry.facts["stream"]),
     )
 
@@ -232,6 +268,24 @@ def _chain(call: Expr, cast: Callable[[Any], Any] | None, convert: Callable[...,
         return convert(value)  # type: ignore[no-any-return]
 
     return casting
+
+
+def write_chain(expression: Expression, cast: Callable[[Any], Any] | None, convert: Callable[..., Any], entry: Entry[Any]) -> Write:
+    """The same as text."""
+    inline, stream = entry.facts["inline"], "s, " if entry.facts["stream"] else ""
+    stable = expression.stable and inline is not None
+
+    def converted(writer: Writer, value: str) -> str:
+        return str(inline).replace("{value}", value) if inline else f"{writer.name(convert, entry.name)}({stream}{value})"
+
+    def chain(writer: Writer) -> str:
+        text = expression.write(writer)
+        if cast is not None:
+            text = writer.unless_missing(text, lambda value: f"{writer.name(cast)}({value})")
+        text = writer.unless_missing(text, lambda value: converted(writer, value))
+        return writer.repeat(text) if stable else text
+
+    return chain
 
 
 def _chain_each(each: Each, cast: Callable[[Any], Any] | None, convert: Callable[..., Any], stream_too: bool) -> Each:

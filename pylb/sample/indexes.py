@@ -2,7 +2,8 @@
 
 Every index offers `test` (does any pattern match, for ACLs) and `find` (the entry of the first that does, for maps), both
 plain functions that are replaced when the patterns change. Exact strings, prefixes, networks and single numbers are found by
-hashing, everything else by trying one pattern after the other in the order they were given.
+hashing, substrings by one regular expression, everything else by trying one pattern after the other in the order they were given.
+The patterns of a rule itself, which hardly ever change, can also be written into the function of its rule set (`write`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from operator import methodcaller
 from typing import Any
 
 from pylb.base.errors import Alert
+from pylb.sample.code import Writer
 from pylb.sample.types import Value
 
 Finder = Callable[[Any], "Entry | None"]
+FEW = 16  # patterns that may stand in a function's text
+MOST_IN_REGEX = 1000
 
 
 class Entry:
@@ -39,12 +43,14 @@ class Index:
     """The base of all indexes: remembers keys in order, and asks the subclass to make the two functions."""
 
     method = "str"
+    affix = ""  # the method of bytes that tests for any of these patterns
 
     def __init__(self, ignore_case: bool = False) -> None:
         self.ignore_case = ignore_case
         self.keys: list[tuple[Any, Entry]] = []
         self.test: Callable[[Any], bool] = _never
         self.find: Finder = _nothing
+        self.watchers: set[Callable[[], None]] = set()  # to be called when the patterns have changed
 
     def key(self, text: str) -> Any:
         """What a pattern's text is compared as; raises Alert when it is no such pattern."""
@@ -66,6 +72,7 @@ class Index:
 
     def rebuild(self) -> None:
         """Make `test` and `find` for the present keys."""
+        self.changed()
         if not self.keys:
             self.test, self.find = _never, _nothing
             return
@@ -73,6 +80,26 @@ class Index:
         self.test = self.tester() or (lambda value: find(value) is not None)
         if self.ignore_case and self.method not in CASE_BLIND:
             self.test, self.find = _lowered(self.test), _lowered(self.find)
+
+    def changed(self) -> None:
+        """Tell who wrote the patterns into a text."""
+        for watcher in self.watchers:
+            watcher()
+
+    def write(self, writer: Writer, value: str) -> str:
+        """`test` of a value as text, with the patterns as they are now if they are few."""
+        if not self.keys:
+            return "False"
+        text = self.written(writer, value) if len(self.keys) <= FEW else None
+        return text or f"{writer.name(self, self.method)}.test({value})"
+
+    def written(self, writer: Writer, value: str) -> str | None:
+        """The same for few patterns, if there is a short form; `value` is a name."""
+        return None
+
+    def lowered(self, value: str) -> str:
+        """A value as text, made ready for keys in lower case if they are."""
+        return f"{value}.lower()" if self.ignore_case else value
 
     def finder(self) -> Finder:
         """The function behind `find`: here, the first pattern for which `matches` holds."""
@@ -125,20 +152,41 @@ class Exact(Index):
             return lambda value: bool(value == only)
         return self.table.__contains__
 
+    def written(self, writer: Writer, value: str) -> str:
+        keys = tuple(self.table)
+        return f"{self.lowered(value)} == {writer.literal(keys[0])}" if len(keys) == 1 else f"{self.lowered(value)} in {writer.literal(keys)}"
+
     def add(self, entry: Entry) -> None:
         """Large lists grow without being built again."""
         key = self.key(entry.text)
         self.keys.append((key, entry))
         if len(self.keys) > 2:
+            self.changed()
             self.table.setdefault(key, entry)
         else:
             self.rebuild()
 
 
+def affix_test(affix: str, keys: Iterable[bytes]) -> Callable[[bytes], bool]:
+    """Does a value begin (or end) with any of the keys? Many keys of few lengths are hashed."""
+    known = frozenset(keys)
+    lengths = sorted({len(key) for key in known})
+    if len(known) < 8 * len(lengths) or affix == "endswith":
+        return methodcaller(affix, tuple(known))
+
+    def begins(value: bytes) -> bool:
+        for length in lengths:  # noqa: SIM110 - any() over a generator costs twice as much
+            if value[:length] in known:
+                return True
+        return False
+
+    return begins
+
+
 class Beginning(Index):
     """``-m beg``: the longest prefix wins, or the first one when case is ignored."""
 
-    method = "beg"
+    method, affix = "beg", "startswith"
 
     def finder(self) -> Finder:
         if self.ignore_case:
@@ -158,8 +206,11 @@ class Beginning(Index):
         return longest
 
     def tester(self) -> Callable[[Any], bool]:
-        prefixes = tuple(key for key, _ in self.keys)
-        return methodcaller("startswith", prefixes)
+        return affix_test(self.affix, [key for key, _ in self.keys])
+
+    def written(self, writer: Writer, value: str) -> str:
+        keys = tuple(key for key, _ in self.keys)
+        return f"{self.lowered(value)}.startswith({writer.literal(keys if len(keys) > 1 else keys[0])})"
 
     def matches(self, value: bytes, key: bytes) -> bool:
         return value.startswith(key)
@@ -168,11 +219,14 @@ class Beginning(Index):
 class Ending(Index):
     """``-m end``."""
 
-    method = "end"
+    method, affix = "end", "endswith"
 
     def tester(self) -> Callable[[Any], bool]:
-        suffixes = tuple(key for key, _ in self.keys)
-        return methodcaller("endswith", suffixes)
+        return affix_test(self.affix, [key for key, _ in self.keys])
+
+    def written(self, writer: Writer, value: str) -> str:
+        keys = tuple(key for key, _ in self.keys)
+        return f"{self.lowered(value)}.endswith({writer.literal(keys if len(keys) > 1 else keys[0])})"
 
     def matches(self, value: bytes, key: bytes) -> bool:
         return value.endswith(key)
@@ -187,7 +241,23 @@ class Substring(Index):
         if len(self.keys) == 1:
             only = self.keys[0][0]
             return lambda value: only in value
-        return None
+        return self.search() if len(self.keys) <= MOST_IN_REGEX else None
+
+    def search(self) -> Callable[[Any], bool]:
+        """All patterns as one regular expression, made when it is asked for the first time: patterns may come in hundreds."""
+        keys = [key for key, _ in self.keys]
+        regex: re.Pattern[bytes] | None = None
+
+        def found(value: bytes) -> bool:
+            nonlocal regex
+            if regex is None:
+                regex = re.compile(b"|".join(map(re.escape, keys)))
+            return regex.search(value) is not None
+
+        return found
+
+    def written(self, writer: Writer, value: str) -> str | None:
+        return f"{writer.literal(self.keys[0][0])} in {self.lowered(value)}" if len(self.keys) == 1 else None
 
     def matches(self, value: bytes, key: bytes) -> bool:
         return key in value
@@ -253,6 +323,9 @@ class Bytes(Exact):
     def key(self, text: str) -> bytes:
         return read_hex(text)
 
+    def lowered(self, value: str) -> str:
+        return value
+
 
 def read_hex(text: str) -> bytes:
     """Bytes written in hexadecimal, with HAProxy's complaints."""
@@ -262,91 +335,6 @@ def read_hex(text: str) -> bytes:
         if character not in "0123456789abcdefABCDEF":
             raise Alert(f"an hex digit is expected (found '{character}')")
     return bytes.fromhex(text)
-
-
-class Numbers(Index):
-    """``-m int``: numbers and ranges, either end of which may be open."""
-
-    method = "int"
-
-    def key(self, text: str) -> tuple[int | None, int | None]:
-        return read_range(text)
-
-    def finder(self) -> Finder:
-        if all(low is not None and low == high for (low, high), _ in self.keys):
-            table: dict[int, Entry] = {}
-            for (low, _), entry in self.keys:
-                table.setdefault(low, entry)
-            return table.get
-        return super().finder()
-
-    def tester(self) -> Callable[[Any], bool] | None:
-        if len(self.keys) != 1:
-            return None
-        (low, high), _ = self.keys[0]
-        if low is None:
-            return lambda value: value <= high
-        if high is None:
-            return lambda value: value >= low
-        return lambda value: low <= value <= high
-
-    def matches(self, value: int, key: tuple[int | None, int | None]) -> bool:
-        low, high = key
-        return (low is None or value >= low) and (high is None or value <= high)
-
-
-NUMBER = re.compile(r"[+-]?\d+\Z")
-
-
-def read_range(text: str, kind: str = "number", read: Callable[[str], int | None] | None = None) -> tuple[int | None, int | None]:
-    """A number, ``low:high``, ``low:`` or ``:high``. A dash does like a colon, so that ``-7`` is all up to 7."""
-    number = read or _read_number
-    first, colon, second = text.partition(":" if ":" in text else "-")
-    if not colon:
-        value = number(text)
-        if value is None:
-            raise Alert(f"'{text}' is not a {kind}")
-        return value, value
-    low, high = (number(part) if part else None for part in (first, second))
-    bad = (low is None and (first or not second)) or (second and high is None) or (low is not None and high is not None and low > high)
-    if bad:
-        raise Alert(f"'{text}' is not a valid {kind} range")
-    return low, high
-
-
-def _read_number(text: str) -> int | None:
-    if not NUMBER.match(text):
-        return None
-    value = int(text)
-    return value if -(1 << 63) <= value < 1 << 63 else None
-
-
-def read_dotted(text: str) -> int | None:
-    """A version such as ``3.1`` as HAProxy holds it: major above 65536, minor below."""
-    major, _, minor = text.partition(".")
-    if not major.isdigit() or (minor and not minor.isdigit()):
-        return None
-    return (int(major) << 16) + int(minor or "0")
-
-
-class Versions(Numbers):
-    """Ranges of dotted numbers, for the versions of TLS records."""
-
-    def key(self, text: str) -> tuple[int | None, int | None]:
-        return read_range(text, "dotted number", read_dotted)
-
-
-class Lengths(Numbers):
-    """``-m len``: the value's length."""
-
-    method = "len"
-
-    def rebuild(self) -> None:
-        super().rebuild()
-        test, find = self.test, self.find
-        if self.keys:
-            self.test = lambda value: test(len(value))
-            self.find = lambda value: find(len(value))
 
 
 CASE_BLIND = frozenset(("reg", "bin", "int", "ip", "len"))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pylb.base.errors import Alert, NotImplementedYet
-from pylb.sample.casts import to_bytes
+from pylb.sample.casts import CONTROLS, logged, shown, to_text
+from pylb.sample.code import Writer
 from pylb.sample.context import CompileContext
 from pylb.sample.expression import Expression, read_embedded
 from pylb.sample.registry import inline, variable
@@ -22,7 +23,6 @@ from pylb.sample.validity import Source, available, needs
 NAME = re.compile(r"[A-Za-z0-9]+")
 BLANKS = re.compile(r"[ \t\r\n]+")
 ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "]": "\\]"})
-CONTROLS = {code: f"%{code:02X}" for code in [*range(9), *range(10, 32), 127]}
 BUFFER = Source.REQUEST_BUFFER | Source.RESPONSE_BUFFER
 REQUEST_LINE = frozenset(("r", "HM", "HP", "HPO", "HQ", "HU", "HV"))
 KNOWN_WITH_REQUEST = REQUEST_LINE | {"rt"}
@@ -58,6 +58,16 @@ class LogFormat:
     text: str
     aliases: frozenset[str]  # names of the aliases used
     expressions: tuple[Expression, ...]
+    pieces: list[str | Text]
+
+    def write(self, writer: Writer) -> str:
+        """The same as source text."""
+        return writer.text(self.pieces)
+
+    @property
+    def stable(self) -> bool:
+        """Is it about the connection alone?"""
+        return all(isinstance(piece, str) or (isinstance(piece, Sampled) and piece.show is shown and piece.expression.write_text) for piece in self.pieces)
 
     def __call__(self, stream: Any) -> str:
         return self.call(stream)
@@ -217,7 +227,8 @@ def compile_log_format(text: str, context: CompileContext, log: bool | None = No
     in_log = context.phase == Phase.LOG if log is None else log
     reader = _Reader(text, context, in_log, in_log if merge_spaces is None else merge_spaces)
     reader.read()
-    return LogFormat(_assemble(_folded(reader.pieces)), text, frozenset(reader.aliases), tuple(reader.expressions))
+    pieces = _folded(reader.pieces)
+    return LogFormat(_assemble(pieces), text, frozenset(reader.aliases), tuple(reader.expressions), pieces)
 
 
 def _folded(pieces: list[Piece]) -> list[str | Text]:
@@ -305,6 +316,28 @@ class Inline:
     def __call__(self, stream: Any) -> str:
         return function_of(self.source, self.names)(stream)
 
+    def write(self, writer: Writer) -> str:
+        """As part of the function of a rule set."""
+        return f"{writer.name(function_of(self.source, self.names))}(s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A sample as text: `shown` in rules, `logged` in logs."""
+
+    expression: Expression
+    show: Callable[[Any], str]
+
+    def __call__(self, stream: Any) -> str:
+        return self.show(self.expression.call(stream))
+
+    def write(self, writer: Writer) -> str:
+        """As part of the function of a rule set."""
+        write_text = self.expression.write_text
+        if write_text is not None and self.show is shown:
+            return write_text(writer)
+        return f"{writer.name(self.show)}({self.expression.write(writer)})"
+
 
 def _simple(text: str) -> bool:
     """Can this text stand inside the quotes of a literal as it is?"""
@@ -315,37 +348,18 @@ def _expression_piece(expression: Expression, options: Options, *, raw: bool) ->
     """A sample as text; `raw` (in health checks) leaves control characters as they are."""
     call = expression.call
     if not options.quote and not options.escape:
-        missing = "-" if options.mandatory else ""
-
-        def bare(stream: Any) -> str:
-            value = call(stream)
-            if value is None:
-                return missing
-            return _text(value) or missing
-
-        def encoded(stream: Any) -> str:
-            value = call(stream)
-            text = "" if value is None else _text(value)
-            return text if text.isprintable() else text.translate(CONTROLS)
-
         def plain(stream: Any) -> str:
             value = call(stream)
-            return "" if value is None else _text(value)
+            return "" if value is None else to_text(value)
 
-        return bare if options.mandatory else plain if raw else encoded
+        return plain if raw and not options.mandatory else Sampled(expression, logged if options.mandatory else shown)
     finish = _finisher(options)
 
     def flagged(stream: Any) -> str:
         value = call(stream)
-        return finish(None if value is None else _text(value) if options.mandatory else _text(value).translate(CONTROLS))
+        return finish(None if value is None else to_text(value) if options.mandatory else to_text(value).translate(CONTROLS))
 
     return flagged
-
-
-def _text(value: Any) -> str:
-    """A value as text; strings end at their first null byte."""
-    text = to_bytes(value).decode("latin-1")
-    return text if "\0" not in text else text.partition("\0")[0]
 
 
 def _finisher(options: Options) -> Callable[[str | None], str]:

@@ -3,6 +3,10 @@
 A fetch is called with the stream (or with the session while no stream exists) and its parsed arguments; a converter with the
 value and its arguments. With ``factory=True`` the function is called once, while the configuration is read, with the compile
 context and the arguments, and returns what is called at run time.
+
+`inline` is the same as source text (`sample.code`): with ``s`` for the stream, ``{value}`` for a converter's value, and other names in
+braces for globals of the function's module. With a factory it is a function of the same arguments that gives the text and its names,
+or None when they are not as usual. Tests hold text and function to one answer.
 """
 
 from __future__ import annotations
@@ -19,7 +23,12 @@ Each = Callable[[Any], Iterable[Value]]
 
 
 class FetchRegistry(Registry[Callable[..., Any]]):
-    """Fetches. `each` is a factory like a fetch with arguments that gives all values, for ACLs, which try one after the other."""
+    """Fetches. `each` is a factory like a fetch with arguments that gives all values, for ACLs, which try one after the other.
+
+    `inline_each` gives three texts with their names: the last value, how to see that this ``{value}`` is the only one, all values.
+    `shared`: the request line alone decides on the value. `text`: inline text of what the value looks like in a log-format, a str; it must
+    be about the connection alone.
+    """
 
     def __call__(  # type: ignore[override]
         self,
@@ -31,8 +40,15 @@ class FetchRegistry(Registry[Callable[..., Any]]):
         each: Callable[..., Any] | None = None,
         factory: bool = False,
         volatile: bool = False,
+        shared: bool = False,
+        inline: str | Callable[..., Any] | None = None,
+        inline_each: Callable[..., Any] | None = None,
+        text: str | None = None,
     ) -> Callable[[F], F]:
-        facts = {"type": type, "source": source, "args": args, "each": each, "factory": factory, "volatile": volatile}
+        facts = {
+            "type": type, "source": source, "args": args, "each": each, "factory": factory, "volatile": volatile,
+            "shared": shared, "inline": inline, "inline_each": inline_each, "text": text,
+        }  # fmt: skip
 
         def register(function: F) -> F:
             self.add(name, function, facts)
@@ -53,8 +69,9 @@ class ConverterRegistry(Registry[Callable[..., Any]]):
         args: str = "",
         factory: bool = False,
         stream: bool = False,
+        inline: str | None = None,
     ) -> Callable[[F], F]:
-        facts = {"input": input, "output": output, "args": args, "factory": factory, "stream": stream}
+        facts = {"input": input, "output": output, "args": args, "factory": factory, "stream": stream, "inline": inline}
 
         def register(function: F) -> F:
             self.add(name, function, facts)

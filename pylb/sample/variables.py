@@ -84,6 +84,10 @@ class Variable:
         if values is not None:
             values.pop(self.name, None)
 
+    def written_scope(self) -> str | None:
+        """The dictionary of an HTTP stream's variables as text; None where it is elsewhere."""
+        return f"s.{self.attribute}" if self.scope in ("txn", "req") else None
+
     def getter(self) -> Callable[[Any], Value | None]:
         """A fast reader for expressions."""
         name = self.name

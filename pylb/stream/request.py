@@ -20,6 +20,7 @@ from pylb.wire.message import Framing
 if TYPE_CHECKING:
     from pylb.config.model import ForwardFor
     from pylb.proxy.proxy import Backend, Face, Frontend
+    from pylb.proxy.ruleset import Switch
     from pylb.stream.stream import HttpStream
 
 LENGTH, TUNNEL = Framing.LENGTH, Framing.TUNNEL
@@ -58,7 +59,7 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
     if face.buffers_request and not stream.request_complete:
         await buffer_body(stream, face)
     if face.http_request:
-        await after_rules(stream, face, rules.run_now(stream, face.http_request))
+        await after_rules(stream, rules.run_now(stream, face.http_request))
     if face.restricts_names:
         scruples.restrict_names(stream, face.restricts_names)
     if face.statistics is not None:
@@ -67,11 +68,9 @@ async def face_rules(stream: HttpStream, face: Face) -> None:
         await rules.run_rules(stream, face.redirects)
 
 
-async def after_rules(stream: HttpStream, face: Face, result: Verdict | rules.Pending | None) -> None:
+async def after_rules(stream: HttpStream, result: Verdict | rules.Pending | None) -> None:
     """What `http-request` rules came to at once; it may be that they have to wait."""
-    if isinstance(result, rules.Pending):
-        result = await rules.finish_rules(stream, face.http_request, result, "R")
-    if result is Verdict.CLOSE:
+    if await rules.finish_rules(stream, result, "R") is Verdict.CLOSE:
         raise Stop("P", "R", 0)
 
 
@@ -129,7 +128,8 @@ def capture_request(stream: HttpStream) -> None:
 def switch(stream: HttpStream) -> Backend:
     """`use_backend` rules in order, then `default_backend`, then the proxy's own servers when it is a `listen`."""
     frontend = stream.frontend
-    backend = (chosen_backend(stream) if frontend.switch_rules else None) or frontend.default_backend or frontend.own_backend
+    switching = frontend.switch_rules
+    backend = (chosen_backend(stream, switching) if switching is not None else None) or frontend.default_backend or frontend.own_backend
     if backend is None:
         stream.time_request = stream.ms_since(stream.idle_from)
         raise Stop("S", "C", 503)
@@ -139,16 +139,10 @@ def switch(stream: HttpStream) -> Backend:
     return backend
 
 
-def chosen_backend(stream: HttpStream) -> Backend | None:
-    """The first `use_backend` rule that holds and names an existing backend; a dynamic name that does not exist falls through."""
-    for rule in stream.frontend.switch_rules:
-        if rule.test is None or rule.test(stream, True):
-            name = rule.target if isinstance(rule.target, str) else rule.target(stream)
-            found = stream.process.backends.get(name)
-            if found is not None or not rule.dynamic:
-                return found
-            return None
-    return None
+def chosen_backend(stream: HttpStream, switching: Switch) -> Backend | None:
+    """What the first `use_backend` rule that holds names; a name that does not exist is as if no rule held."""
+    name = switching.run(stream)
+    return None if name is None else stream.process.backends.get(name)
 
 
 def set_backend(stream: Any, backend: Backend) -> None:

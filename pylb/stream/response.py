@@ -14,6 +14,7 @@ from pylb.wire.message import Framing, Response
 
 if TYPE_CHECKING:
     from pylb.proxy.proxy import Backend
+    from pylb.proxy.ruleset import RuleSet
     from pylb.proxy.server import Server
     from pylb.stream.stream import HttpStream
 
@@ -185,7 +186,7 @@ def forward(stream: HttpStream) -> None:
         stream.back.resume()
 
 
-async def response_rules(stream: HttpStream, rule_set: rules.Rules) -> None:
+async def response_rules(stream: HttpStream, rule_set: RuleSet) -> None:
     if await rules.run_rules(stream, rule_set, "H") is Verdict.CLOSE:
         raise Stop("P", "H", 502)
 

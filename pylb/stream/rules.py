@@ -2,6 +2,7 @@
 
 Rules run in order; a rule whose condition does not hold is skipped. A rule's function returns None to go on, a Verdict to end or
 suspend the rule set, or a coroutine when it must wait itself; denying and answering are exceptions (`Answer`, `Stop`).
+The rules of complete messages are one function (`proxy.ruleset`), those that may wait for more bytes are tried one by one.
 """
 
 from __future__ import annotations
@@ -15,50 +16,55 @@ from pylb.stream.verdict import Stop, Verdict
 
 if TYPE_CHECKING:
     from pylb.config.model import Rule
+    from pylb.proxy.ruleset import RuleSet
     from pylb.stream.driver import Stream
 
 Rules = tuple["Rule", ...]
 
 
 class Pending:
-    """A rule set that cannot go on at once: the rule that must wait, and what it said."""
+    """A rule set that cannot go on at once: the rule that must wait, what it said, and the rules behind it."""
 
-    __slots__ = ("at", "verdict")
+    __slots__ = ("after", "rule", "verdict")
 
-    def __init__(self, at: int, verdict: Any) -> None:
-        self.at, self.verdict = at, verdict
+    def __init__(self, rule: Rule, verdict: Any, after: RuleSet) -> None:
+        self.rule, self.verdict, self.after = rule, verdict, after
 
 
-def run_now(stream: Any, rules: Rules) -> Verdict | Pending | None:
+def run_now(stream: Any, rules: RuleSet) -> Verdict | Pending | None:
     """Run an HTTP rule set as far as it goes without waiting; nearly always to its end. The message is complete, so conditions
     are definite. Each rule set begins in strict mode (`strict-mode`)."""
     stream.lenient = False
-    for rule in rules:
-        holds = rule.holds
-        if holds is None or holds(stream):
-            verdict: Any = rule.run(stream)
-            if verdict is None:
-                continue
-            if verdict is Verdict.STOP or verdict is Verdict.CLOSE:
-                stream.last_rule = rule
-                return verdict
-            return Pending(rules.index(rule), verdict)
-    return None
+    return go_on(stream, rules)
 
 
-async def finish_rules(stream: Any, rules: Rules, pending: Pending, when: str) -> Verdict | None:
-    """Go on where `run_now` could not."""
-    verdict = await settle(stream, rules[pending.at], pending.verdict, when)
-    if verdict is not None:
-        stream.last_rule = rules[pending.at]
+def go_on(stream: Any, rules: RuleSet) -> Verdict | Pending | None:
+    """Run rules in the mode that the rules before them left."""
+    ended = rules.run(stream)
+    if ended is None:
+        return None
+    at, verdict = ended
+    if verdict is Verdict.STOP or verdict is Verdict.CLOSE:
+        stream.last_rule = rules.rules[at]
         return verdict
-    return await run_rules(stream, rules[pending.at + 1 :], when)
+    return Pending(rules.rules[at], verdict, rules.after(at))
 
 
-async def run_rules(stream: Any, rules: Rules, when: str = "R") -> Verdict | None:
+async def finish_rules(stream: Any, result: Verdict | Pending | None, when: str) -> Verdict | None:
+    """Go on where `run_now` could not, as often as it takes."""
+    while isinstance(result, Pending):
+        verdict = await settle(stream, result.rule, result.verdict, when)
+        if verdict is not None:
+            stream.last_rule = result.rule
+            return verdict
+        result = go_on(stream, result.after)
+    return result
+
+
+async def run_rules(stream: Any, rules: RuleSet, when: str = "R") -> Verdict | None:
     """Run an HTTP rule set to its end."""
     result = run_now(stream, rules)
-    return await finish_rules(stream, rules, result, when) if isinstance(result, Pending) else result
+    return await finish_rules(stream, result, when) if isinstance(result, Pending) else result
 
 
 async def settle(stream: Any, rule: Rule, verdict: Any, when: str) -> Verdict | None:

@@ -17,13 +17,14 @@ from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
 from pylb.stream.applet import Served
 from pylb.stream.driver import Stream, suspend
-from pylb.stream.rules import Rules, run_now, run_rules
+from pylb.stream.rules import run_now, run_rules
 from pylb.stream.verdict import Answer, Stop
 from pylb.wire.h1 import fields_size
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request, Response
 
 if TYPE_CHECKING:
+    from pylb.proxy.ruleset import RuleSet
     from pylb.stream.mux_h1_client import ClientH1
     from pylb.stream.session import Session
     from pylb.wire.h1 import Limits
@@ -81,11 +82,11 @@ class HttpStream(Stream):
                     if frontend.has_slow_rules:
                         await request_steps.frontend_rules(self)
                     elif (result := self.begin()) is not None:
-                        await request_steps.after_rules(self, frontend, result)
+                        await request_steps.after_rules(self, result)
                 elif isinstance(so_far, Exception):
                     raise so_far
                 elif step == RULED:
-                    await request_steps.after_rules(self, frontend, so_far)
+                    await request_steps.after_rules(self, so_far)
                 backend = request_steps.switch(self) if self.backend is None else self.backend
                 if step < PREPARED:
                     if backend.has_request_rules and backend is not frontend.own_backend:
@@ -228,7 +229,7 @@ class HttpStream(Stream):
         limits = self.front.limits
         return self.inbox_size >= limits.bufsize - limits.maxrewrite
 
-    async def apply(self, rule_set: Rules) -> None:
+    async def apply(self, rule_set: RuleSet) -> None:
         """Run a rule set of its own."""
         await run_rules(self, rule_set)
 

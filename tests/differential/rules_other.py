@@ -158,6 +158,11 @@ BACKENDS = [
         "stats enable\nstats uri /stats\nstats http-request auth realm hello unless { path_end csv }\nstats http-request deny if { path_end xml }",
         send=[get("/stats"), get("/other")],
     ),
+    Case(
+        "stats_conditions",
+        "stats enable\nstats uri /stats\nstats http-request auth realm hello unless { path_end csv }\nstats http-request deny if { path_beg /stats }",
+        send=[get("/stats;csv")],
+    ),
     Case("stats_deny", "stats enable\nstats uri /stats\nstats http-request deny", send=[get("/stats")]),
 ]
 
@@ -213,6 +218,11 @@ STRICT = [
         "strict_off",
         f"http-request strict-mode off\nhttp-request set-header X-Big {BIG}\nhttp-request set-header Y z",
         send=[get(headers=f"Fill: {'f' * 14900}\r\n")],
+    ),
+    Case(
+        "strict_off_wait",
+        f"http-request strict-mode off\nhttp-request wait-for-body time 1s\nhttp-request set-header X-Big {BIG}\nhttp-request set-header Y z",
+        send=[get(method="POST", headers=f"Fill: {'f' * 14900}\r\n", body="abcdef")[:-3], 0.05, b"def"],
     ),
     Case("strict_response", back=f"http-response set-header X-Big {BIG}", send=[get()], origin=head("200 OK", f"Fill: {'f' * 14900}\r\n", "")),
     Case(

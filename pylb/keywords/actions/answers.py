@@ -14,7 +14,7 @@ from pylb.stream.registry import action
 from pylb.stream.verdict import Answer
 
 
-@action("deny", rulesets=BOTH, usage="[deny_status <status>] | [status <code>] [content-type <type>] [<payload>] [hdr <name> <fmt>]*")
+@action("deny", ends=True, rulesets=BOTH, usage="[deny_status <status>] | [status <code>] [content-type <type>] [<payload>] [hdr <name> <fmt>]*")
 def deny(args: Args) -> Run:
     """Refuse the request or response: 403 to a request, 502 to a response, or what the words describe."""
     response = args.ruleset == "http-response"
@@ -29,7 +29,7 @@ def deny(args: Args) -> Run:
     return run
 
 
-@action("tarpit", rulesets=REQUEST, usage="[deny_status <status>] | [status <code>] [content-type <type>] [<payload>] [hdr <name> <fmt>]*")
+@action("tarpit", ends=True, rulesets=REQUEST, usage="[deny_status <status>] | [status <code>] [content-type <type>] [<payload>] [hdr <name> <fmt>]*")
 def tarpit(args: Args) -> Run:
     """Let the client wait for `timeout tarpit`, then refuse with 500 or what the words describe."""
     reply = refusal(args, 500)
@@ -42,7 +42,7 @@ def tarpit(args: Args) -> Run:
     return run
 
 
-@action("return", rulesets=BOTH, usage="[status <code>] [content-type <type>] [<payload>] [hdr <name> <fmt>]*")
+@action("return", ends=True, rulesets=BOTH, usage="[status <code>] [content-type <type>] [<payload>] [hdr <name> <fmt>]*")
 def return_(args: Args) -> Run:
     """Answer with a status, a body from a file, a string or an errorfile, and headers."""
     reply = linked(args, read_reply(args, 200))

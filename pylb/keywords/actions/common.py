@@ -8,6 +8,8 @@ from typing import Any
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
+from pylb.proxy.ruleset import ROOMY
+from pylb.sample.code import Writer, WrittenBytes
 from pylb.sample.expression import Expression
 from pylb.sample.logformat import LogFormat
 from pylb.sample.validity import Checkpoint, available, needs
@@ -22,11 +24,10 @@ TCP = ("tcp-request connection", "tcp-request session", "tcp-request content", "
 SESSION = ("tcp-request connection", "tcp-request session")
 CONTENT = ("tcp-request content", "tcp-response content")
 
-Bytes = Callable[[Any], bytes]
+Bytes = WrittenBytes
 Substitute = Callable[[Any, bytes], "bytes | None"]
 REFERENCE = re.compile(rb"\\(?:([0-9])|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 LONELY = re.compile(rb"(?<!\\)(?:\\\\)*\\\Z")  # a backslash with nothing behind it
-ROOMY = 8192  # heads up to this size leave room for any usual rewrite; only larger ones are measured
 USUAL = 512
 
 
@@ -36,7 +37,7 @@ class BadTemplate(ValueError):
 
 def constant(data: bytes) -> Bytes:
     """The same bytes for every stream."""
-    return lambda stream: data
+    return WrittenBytes(lambda stream: data, lambda writer: writer.literal(data), data)
 
 
 def as_bytes(text: LogFormat) -> Bytes:
@@ -45,7 +46,12 @@ def as_bytes(text: LogFormat) -> Bytes:
     if fixed is not None:
         return constant(fixed.encode("latin-1"))
     call = text.call
-    return lambda stream: call(stream).encode("latin-1")
+
+    def write(writer: Writer) -> str:
+        encoded = f"({text.write(writer)}).encode('latin-1')"
+        return writer.repeat(encoded) if text.stable else encoded
+
+    return WrittenBytes(lambda stream: call(stream).encode("latin-1"), write)
 
 
 def bytes_of(args: Args, complaint: str = "") -> Bytes:

@@ -17,7 +17,7 @@ from pylb.stream.verdict import Answer, Stop, Verdict
 MUXES = ("h1", "h2", "fcgi", "none")  # protocols of connections
 
 
-@action("allow", rulesets=HTTP)
+@action("allow", ends=True, rulesets=HTTP)
 def allow(args: Args) -> Run:
     """End this rule set; what follows it goes on."""
     return lambda stream: Verdict.STOP

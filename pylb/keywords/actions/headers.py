@@ -9,7 +9,8 @@ from typing import Any
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import HTTP, REQUEST, BadTemplate, Bytes, Substitute, bytes_of, fits, refuse_rewrite, substitution
+from pylb.keywords.actions.common import HTTP, REQUEST, USUAL, BadTemplate, Bytes, Substitute, bytes_of, fits, refuse_rewrite, substitution
+from pylb.sample.code import Writer, Written
 from pylb.sample.regexes import compile_regex
 from pylb.stream.registry import action
 from pylb.stream.verdict import Stop
@@ -32,7 +33,7 @@ def set_header(args: Args) -> Run:
         else:
             refuse_rewrite(stream, ruleset)
 
-    return run
+    return Written(run, lambda writer, call: written_field(writer, call, name, value, replaces=True))
 
 
 @action("add-header", rulesets=HTTP, usage="<name> <fmt>")
@@ -48,7 +49,21 @@ def add_header(args: Args) -> Run:
         else:
             refuse_rewrite(stream, ruleset)
 
-    return run
+    return Written(run, lambda writer, call: written_field(writer, call, name, value, replaces=False))
+
+
+def written_field(writer: Writer, call: str, name: bytes, value: Bytes, *, replaces: bool) -> list[str]:
+    """The lines of `set-header` and `add-header`. What may not fit the buffer is left to the function."""
+    key, most = writer.literal(name), USUAL - len(name)
+    lines, text, roomy = [], writer.literal(value.fixed), "roomy"
+    if value.fixed is None:
+        text = writer.temporary()
+        lines, roomy = [f"{text} = {value.write(writer)}"], f"roomy and len({text}) <= {most}"
+    elif len(value.fixed) > most:
+        return [call, "table = dict(headers)"]
+    first = f"if {key} in table: headers.remove({key})"
+    store = f"headers.append(({key}, {text})); table[{key}] = {text}"
+    return [*lines, f"if {roomy}:", *(["    " + first] if replaces else []), "    " + store, f"else: {call}; table = dict(headers)"]
 
 
 @dataclass(slots=True)
@@ -95,7 +110,10 @@ def del_header(args: Args) -> Run:
         def remove(stream: Any) -> None:
             stream.headers.remove(name)
 
-        return remove
+        def statements(writer: Writer, call: str) -> list[str]:
+            return [f"if table.pop({writer.literal(name)}, None) is not None: headers.remove({writer.literal(name)})"]
+
+        return Written(remove, statements)
     matches = name_test(method, text, name)
 
     def run(stream: Any) -> None:

@@ -9,6 +9,7 @@ from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
 from pylb.keywords.actions.common import HTTP, TCP, bytes_of, constant, sample
+from pylb.sample.code import Write, Writer, Written
 from pylb.sample.types import Value
 from pylb.sample.variables import Variable, may_set, set_variable
 from pylb.stream.registry import action
@@ -37,15 +38,23 @@ def declared(text: str) -> tuple[Variable, tuple[str, ...]]:
         raise
 
 
-def assigning(args: Args, variable: Variable, conditions: tuple[str, ...], value: Callable[[Any], Value | None]) -> Run:
-    """Set the variable to what `value` gives; nothing leaves it as it is."""
+def assigning(variable: Variable, conditions: tuple[str, ...], value: Callable[[Any], Value | None], write: Write) -> Run:
+    """Set the variable to what `value` gives, which `write` gives as text; nothing leaves it as it is."""
 
     def run(stream: Any) -> None:
         found = value(stream)
         if found is not None and (not conditions or may_set(variable, stream, found, conditions)):
             variable.set(stream, found)
 
-    return run
+    def statements(writer: Writer, call: str) -> list[str]:
+        scope = variable.written_scope()
+        if conditions or scope is None:
+            return [call]
+        found = writer.temporary()
+        fill = f"    if {scope} is None: {scope} = {{}}"
+        return [f"{found} = {write(writer)}", f"if {found} is not None:", fill, f"    {scope}[{variable.name!r}] = {found}"]
+
+    return Written(run, statements)
 
 
 @action("set-var", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>[,<condition>...]) <expr>")
@@ -53,14 +62,16 @@ def set_var(args: Args) -> Run:
     """Give a variable the value of an expression, with its type."""
     word = args.at(args.index - 1)
     variable, conditions = declared(name_of(args))
-    return assigning(args, variable, conditions, sample(args, word).call)
+    expression = sample(args, word)
+    return assigning(variable, conditions, expression.call, expression.write)
 
 
 @action("set-var-fmt", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>[,<condition>...]) <fmt>")
 def set_var_fmt(args: Args) -> Run:
     """Give a variable the text of a log-format."""
     variable, conditions = declared(name_of(args))
-    return assigning(args, variable, conditions, bytes_of(args) if args.peek() else constant(b""))
+    text = bytes_of(args) if args.peek() else constant(b"")
+    return assigning(variable, conditions, text.call, text.write)
 
 
 @action("unset-var", rulesets=(*HTTP, *TCP), prefix=True, usage="(<name>)")

@@ -187,7 +187,7 @@ def _http_rule(proxy: model.Proxy, args: Args, ruleset: str, at: int) -> model.R
         raise BareAlert(
             f"{args.where}: '{ruleset} {word}' expects either 'if' or 'unless' followed by a condition but found '{args.peek()}'."
         )
-    return model.Rule(entry.name, run, test, args.place, text=" ".join(args.words[at:]))
+    return model.Rule(entry.name, run, test, args.place, text=" ".join(args.words[at:]), ends=entry.facts.get("ends", False))
 
 
 def _hint(word: str, known: tuple[str, ...]) -> str:

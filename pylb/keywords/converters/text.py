@@ -19,19 +19,19 @@ from pylb.sample.variables import Variable, check_conditions, may_set
 STR = Type.STR
 
 
-@converter("lower", input=STR, output=STR)
+@converter("lower", input=STR, output=STR, inline="{value}.lower()")
 def lower(value: bytes) -> bytes:
     """Lower case."""
     return value.lower()
 
 
-@converter("upper", input=STR, output=STR)
+@converter("upper", input=STR, output=STR, inline="{value}.upper()")
 def upper(value: bytes) -> bytes:
     """Upper case."""
     return value.upper()
 
 
-@converter("length", input=STR, output=Type.SINT)
+@converter("length", input=STR, output=Type.SINT, inline="len({value})")
 def length(value: bytes) -> int:
     """The string's length."""
     return len(value)

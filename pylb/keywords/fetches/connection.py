@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from pylb.base.errors import Alert
+from pylb.sample.casts import to_bytes
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Type
@@ -20,6 +21,9 @@ TCP_INFO_FIELDS = {  # offset in struct tcp_info of Linux
     "fc_unacked": 24, "fc_sacked": 28, "fc_lost": 32, "fc_retrans": 36, "fc_fackets": 40, "fc_rtt": 68, "fc_rttvar": 72, "fc_reordering": 88,
 }  # fmt: skip
 ERRORS = {0: "Success"}
+PORT, PORT_TEXT = "(int(s.session.{0}[1]) if s.session.{0}[0] else None)", "(str(s.session.{0}[1]) if s.session.{0}[0] else '')"
+SOURCE_PORT, SOURCE_PORT_TEXT = PORT.format("source"), PORT_TEXT.format("source")
+DESTINATION_PORT, DESTINATION_PORT_TEXT = PORT.format("destination"), PORT_TEXT.format("destination")
 
 
 @lru_cache(maxsize=8192)
@@ -29,6 +33,13 @@ def address(text: str) -> AnyAddress | None:
         return ip_address(text.partition("%")[0])
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=8192)
+def address_text(text: str) -> str:
+    """The same as log-formats show it."""
+    found = address(text)
+    return "" if found is None else to_bytes(found).decode()
 
 
 @lru_cache(maxsize=1024)
@@ -46,15 +57,15 @@ def is_local(text: str) -> bool | None:
     return True
 
 
-@fetch("fc_src", type=Type.IPV4, source=Source.CLIENT_ADDRESS)
-@fetch("src", type=Type.IPV4, source=Source.CLIENT_ADDRESS)
+@fetch("fc_src", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.source[0])", text="{address_text}(s.session.source[0])")
+@fetch("src", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.source[0])", text="{address_text}(s.session.source[0])")
 def source(stream: Any) -> AnyAddress | None:
     """Address of the client."""
     return address(stream.session.source[0])
 
 
-@fetch("fc_src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS)
-@fetch("src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS)
+@fetch("fc_src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=SOURCE_PORT, text=SOURCE_PORT_TEXT)
+@fetch("src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=SOURCE_PORT, text=SOURCE_PORT_TEXT)
 def source_port(stream: Any) -> int | None:
     """Port of the client."""
     host, port = stream.session.source
@@ -68,15 +79,15 @@ def source_is_local(stream: Any) -> bool | None:
     return is_local(stream.session.source[0])
 
 
-@fetch("fc_dst", type=Type.IPV4, source=Source.CLIENT_ADDRESS)
-@fetch("dst", type=Type.IPV4, source=Source.CLIENT_ADDRESS)
+@fetch("fc_dst", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.destination[0])", text="{address_text}(s.session.destination[0])")
+@fetch("dst", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.destination[0])", text="{address_text}(s.session.destination[0])")
 def destination(stream: Any) -> AnyAddress | None:
     """Address the client connected to."""
     return address(stream.session.destination[0])
 
 
-@fetch("fc_dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS)
-@fetch("dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS)
+@fetch("fc_dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=DESTINATION_PORT, text=DESTINATION_PORT_TEXT)
+@fetch("dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=DESTINATION_PORT, text=DESTINATION_PORT_TEXT)
 def destination_port(stream: Any) -> int | None:
     """Port the client connected to."""
     host, port = stream.session.destination

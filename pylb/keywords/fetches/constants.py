@@ -27,13 +27,13 @@ def raw(text: str) -> bytes:
     return text.encode("latin-1") if all(ord(c) < 256 for c in text) else text.encode("utf-8", "surrogateescape")
 
 
-@fetch("always_true", type=Type.BOOL, source=Source.CONSTANT)
+@fetch("always_true", type=Type.BOOL, source=Source.CONSTANT, inline="True")
 def always_true(stream: Any) -> bool:
     """True."""
     return True
 
 
-@fetch("always_false", type=Type.BOOL, source=Source.CONSTANT)
+@fetch("always_false", type=Type.BOOL, source=Source.CONSTANT, inline="False")
 def always_false(stream: Any) -> bool:
     """False."""
     return False
@@ -96,7 +96,16 @@ def environment(context: CompileContext, name: str) -> Callable[[Any], bytes | N
     return lambda stream: value
 
 
-@fetch("var", type=Type.ANY, source=Source.CONSTANT, args="string[,string]", factory=True)
+def _inline_variable(context: CompileContext, name: str, default: str | None = None) -> tuple[str, dict[str, Any]] | None:
+    """`var` as text: of an HTTP stream's own scopes."""
+    variable = Variable(name)
+    scope = variable.written_scope()
+    if scope is None or default:
+        return None
+    return f"(None if {scope} is None else {scope}.get({{name}}))", {"name": variable.name}
+
+
+@fetch("var", type=Type.ANY, source=Source.CONSTANT, args="string[,string]", factory=True, inline=_inline_variable)
 def variable_value(context: CompileContext, name: str, default: str | None = None) -> Callable[[Any], Value | None]:
     """A variable, or the default when it is not set."""
     get = Variable(name).getter()

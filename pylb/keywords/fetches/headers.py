@@ -71,6 +71,36 @@ def all_values(find: Find, values: Values) -> Callable[..., Callable[[Any], list
     return factory
 
 
+def inline_value(find: Find, text: str) -> Callable[..., tuple[str, dict[str, Any]] | None]:
+    """The last value of a request's header as text; `table` has the last field of each name."""
+
+    def inline(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> tuple[str, dict[str, Any]] | None:
+        usual = name and not occurrence and find is request_of
+        return (text, {"name": header_name(name), "last_element": last_element}) if usual else None
+
+    return inline
+
+
+def inline_values(find: Find, values: Values, alone: str) -> Callable[..., tuple[str, str, str, dict[str, Any]] | None]:
+    """A request's header as text: its last field, how to see that it is the only value, all values."""
+
+    def inline(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> tuple[str, str, str, dict[str, Any]] | None:
+        usual = name and not occurrence and find is request_of
+        return (WHOLE, alone, "{values}(headers, {name})", {"name": header_name(name), "values": values}) if usual else None
+
+    return inline
+
+
+WHOLE, ELEMENT = "table.get({name})", "{last_element}(table.get({name}))"
+ALONE = "len(headers) == len(table)"
+UNDIVIDED = f"b',' not in {{value}} and {ALONE}"
+
+
+def last_element(value: bytes | None) -> bytes | None:
+    """The last of the elements between commas."""
+    return value if value is None or b"," not in value else list(split_values(value))[-1]
+
+
 def address_of(text: bytes) -> IPv4Address | IPv6Address | None:
     """An address in a header: IPv4 with or without a port, or IPv6."""
     found = str_to_ipv4(text)
@@ -150,10 +180,9 @@ def naming(find: Find) -> Callable[..., Callable[[Any], bytes | None]]:
     return factory
 
 
-def _register(names: tuple[str, ...], suffix: str, type: Type, source: Source, args: str, factory: Any, each: Any, manual: str) -> None:
+def _register(name: str, type: Type, source: Source, args: str, factory: Any, each: Any, manual: str, inline: Any = None, inline_each: Any = None) -> None:
     factory.__doc__ = manual
-    for name in names:
-        fetch(name + suffix, type=type, source=source, args=args, factory=True, each=each, volatile=True)(factory)
+    fetch(name, type=type, source=source, args=args, factory=True, each=each, volatile=True, inline=inline, inline_each=inline_each)(factory)
 
 
 def _side(find: Find, source: Source, names: tuple[str, ...], whole: str) -> None:
@@ -161,14 +190,16 @@ def _side(find: Find, source: Source, names: tuple[str, ...], whole: str) -> Non
     arguments = "[string,integer]"
     one, every = one_value(find, split_all), all_values(find, split_all)
     for name in names:
-        _register((name,), "_ip", Type.IPV4, source, arguments, converted(one, address_of), converted_all(every, address_of), "A header as an address.")
-        _register((name,), "_val", Type.SINT, source, arguments, converted(one, number_of), converted_all(every, number_of), "A header as a number.")
-        _register((name,), "_cnt", Type.SINT, source, "[string]", counting(find, split_all), None, "How many values a header has.")
+        _register(name + "_ip", Type.IPV4, source, arguments, converted(one, address_of), converted_all(every, address_of), "A header as an address.")
+        _register(name + "_val", Type.SINT, source, arguments, converted(one, number_of), converted_all(every, number_of), "A header as a number.")
+        _register(name + "_cnt", Type.SINT, source, "[string]", counting(find, split_all), None, "How many values a header has.")
         if name != "hdr":
-            _register((name,), "", Type.STR, source, arguments, one, every, "A value of a header, split at commas.")
-    _register((whole,), "", Type.STR, source, arguments, one_value(find, whole_all), all_values(find, whole_all), "A header, whole.")
-    _register((whole,), "_cnt", Type.SINT, source, "[string]", counting(find, whole_all), None, "How many fields of that name there are.")
-    _register((names[0],), "_names", Type.STR, source, "[string]", naming(find), None, "The names of all headers.")
+            inline, inline_each = inline_value(find, ELEMENT), inline_values(find, split_all, UNDIVIDED)
+            _register(name, Type.STR, source, arguments, one, every, "A value of a header, split at commas.", inline, inline_each)
+    inline, inline_each = inline_value(find, WHOLE), inline_values(find, whole_all, ALONE)
+    _register(whole, Type.STR, source, arguments, one_value(find, whole_all), all_values(find, whole_all), "A header, whole.", inline, inline_each)
+    _register(whole + "_cnt", Type.SINT, source, "[string]", counting(find, whole_all), None, "How many fields of that name there are.")
+    _register(names[0] + "_names", Type.STR, source, "[string]", naming(find), None, "The names of all headers.")
 
 
 _side(request_of, Source.REQUEST_HEADERS, ("req.hdr", "hdr"), "req.fhdr")
@@ -180,7 +211,18 @@ def _hdr_each(context: CompileContext, name: str | None = None, occurrence: int 
     return all_values(finder(context), split_all)(context, name, occurrence)
 
 
-@fetch("hdr", type=Type.STR, source=EITHER, args="[string,integer]", factory=True, each=_hdr_each, volatile=True)
+def _hdr_inline(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> Any:
+    return inline_value(finder(context), ELEMENT)(context, name, occurrence)
+
+
+def _hdr_inline_each(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> Any:
+    return inline_values(finder(context), split_all, UNDIVIDED)(context, name, occurrence)
+
+
+@fetch(
+    "hdr", type=Type.STR, source=EITHER, args="[string,integer]", factory=True, each=_hdr_each, volatile=True,
+    inline=_hdr_inline, inline_each=_hdr_inline_each,
+)  # fmt: skip
 def hdr(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> Callable[[Any], bytes | None]:
     """A value of a header of the message the rule set is about."""
     return one_value(finder(context), split_all)(context, name, occurrence)

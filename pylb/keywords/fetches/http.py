@@ -47,21 +47,21 @@ def authority_of(target: bytes) -> bytes:
     return rest[:end].rpartition(b"@")[2]
 
 
-@fetch("method", type=Type.METH, source=Source.REQUEST_FINAL, volatile=True)
+@fetch("method", type=Type.METH, source=Source.REQUEST_FINAL, volatile=True, shared=True)
 def method(stream: Any) -> bytes | None:
     """The request's method."""
     request = request_of(stream)
     return None if request is None else Method(request.method)
 
 
-@fetch("url", type=Type.STR, source=REQUEST, volatile=True)
+@fetch("url", type=Type.STR, source=REQUEST, volatile=True, shared=True, inline="target")
 def url(stream: Any) -> bytes | None:
     """The target as in the request line."""
     request = request_of(stream)
     return None if request is None else request.target
 
 
-@fetch("path", type=Type.STR, source=REQUEST, volatile=True)
+@fetch("path", type=Type.STR, source=REQUEST, volatile=True, shared=True, inline="target if target[:1] == b'/' and b'?' not in target else {path}(s)")
 def path(stream: Any) -> bytes | None:
     """The target's path."""
     request = request_of(stream)
@@ -74,14 +74,14 @@ def path(stream: Any) -> bytes | None:
     return (target if mark < 0 else target[:mark]) or None
 
 
-@fetch("pathq", type=Type.STR, source=REQUEST, volatile=True)
+@fetch("pathq", type=Type.STR, source=REQUEST, volatile=True, shared=True)
 def path_with_query(stream: Any) -> bytes | None:
     """The target's path and query string."""
     request = request_of(stream)
     return None if request is None else path_and_query(request.target) or None
 
 
-@fetch("query", type=Type.STR, source=REQUEST, volatile=True)
+@fetch("query", type=Type.STR, source=REQUEST, volatile=True, shared=True)
 def query(stream: Any) -> bytes | None:
     """The query string without its question mark."""
     request = request_of(stream)
