@@ -160,6 +160,8 @@ def set_backend(stream: Any, backend: Backend) -> None:
     counters.scur = current = counters.scur + 1
     if current > counters.smax:
         counters.smax = current
+    if not backend.is_http and stream.request is not None:  # HTTP has no way to servers that do not speak it
+        raise Answer(None, who="I", when="R", status=500)
 
 
 async def backend_rules(stream: HttpStream, backend: Backend) -> None:
