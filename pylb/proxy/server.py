@@ -98,7 +98,7 @@ class Server:
         self.served += 1
         counters = self.counters
         counters.scur = current = counters.scur + 1
-        if current > counters.smax:
+        if current > counters.smax and self.settings.redir is None:  # `redir`: those alone count that are not sent elsewhere, see `scruples.redirect`
             counters.smax = current
         self.backend.balancer.taken(self)
 
