@@ -64,7 +64,7 @@ class Dialer:
             counters = (server.counters, server.backend.counters)
             first = shake = Handshake(server.backend.process, self._tls, mux, self.server_name(stream), stream.on_connect_failed, counters)
         if server.settings.send_proxy:
-            first = Introduced(introduction(server.settings, stream), first)
+            first = Introduced(introduction(server.settings, stream), first, server.backend.process.counters)
         options = self.options(stream)
         if self._tls is None:
             return net.connect(endpoint, lambda: first, stream.on_connect_failed, options)
@@ -171,8 +171,8 @@ class Handshake(asyncio.Protocol):
         from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
 
         tls = Tls.client(self._context, sni=self._name)
-        layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost)
-        layer.counted(self._process.counters)
+        layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost, self._process.counters)
+        layer.counted()
         transport.set_protocol(layer)
         layer.start()
 

@@ -99,7 +99,7 @@ class CheckConnection(asyncio.Protocol):
 
         assert self.wire is not None
         self.transport = None
-        layer = self._layer = TlsLayer(Tls.client(context, sni=sni, alpn=alpn), self.wire, self._secured, self._insecure)
+        layer = self._layer = TlsLayer(Tls.client(context, sni=sni, alpn=alpn), self.wire, self._secured, self._insecure, self.process.counters)
         layer.set_protocol(self)
         self.wire.set_protocol(layer)
         layer.start()
@@ -140,6 +140,8 @@ class CheckConnection(asyncio.Protocol):
             self.transport.write(data)
             if self._counters is not None:
                 self._counters.h1_bytes_out += len(data)
+            else:
+                self.process.counters.bytes_out_total += len(data)
 
     async def more(self, ends_at: float) -> bool:
         """Wait for further bytes or the end of the connection; False when the time is up."""

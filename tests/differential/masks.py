@@ -30,7 +30,6 @@ INFO_MASKED = {
     **dict.fromkeys("PoolAlloc_MB PoolUsed_MB PoolAlloc_bytes PoolUsed_bytes".split(), "memory is managed differently"),
     **dict.fromkeys("Tasks Run_queue PipesFree".split(), "work is scheduled differently"),
     "Pid": "each program has its own",
-    "TotalBytesOut": "bytes are counted per proxy only",
 }
 INFO_COUNTERS = re.compile("Cum|Total|Dropped|Failed|PoolFailed|SslCache|Debug")  # all others say how things stand
 
