@@ -15,11 +15,13 @@ from pylb.base.timers import Deadline
 from pylb.stream import linger
 
 if TYPE_CHECKING:
-    from pylb.proxy.counters import InfoCounters
+    from pylb.base.freq import FreqCtr
+    from pylb.proxy.counters import InfoCounters, ListenerCounters, ModuleCounters
     from pylb.stream.session import Session
     from pylb.wire.tls import Tls
 
 
+PRE_SHARED_KEY = 41  # the extension with which a client of TLS 1.3 names sessions
 TIMEOUT = "Timeout during SSL handshake"
 
 
@@ -181,6 +183,29 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
             self._protocol.connection_lost(exc)
 
 
+def count_handshake(tls: Tls, of: tuple[ModuleCounters | ListenerCounters, ...], keys: FreqCtr, now: float) -> None:
+    """A handshake is done. One that made a session also made keys; those that resumed one are counted apart."""
+    if tls.facts.session_reused:
+        for counters in of:
+            counters.ssl_reused_sess += 1
+        return
+    keys.tick(now)
+    for counters in of:
+        counters.ssl_sess += 1
+
+
+def count_lookup(tls: Tls, counters: InfoCounters) -> None:
+    """Was a session looked up among those kept here, and found? (One that had expired passes for one that was not known.)"""
+    facts, context, hello = tls.facts, tls.context, tls.facts.hello
+    tickets = not context.options.no_tls_tickets
+    if hello is None or not context.keeps_sessions or (facts.session_reused and tickets):
+        return
+    if not (hello.session_id if facts.version != "TLSv1.3" else PRE_SHARED_KEY in hello.extensions and not tickets):
+        return
+    counters.ssl_cache_lookups += 1
+    counters.ssl_cache_misses += not facts.session_reused
+
+
 class Unwanted(asyncio.Protocol):
     """What is left of a connection that came when there were `maxsslconn` already."""
 
@@ -209,11 +234,8 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
         deadline.close()
         session.tls = tls
         session.handshake_ms = int((process.clock.now() - began) * 1000)
-        frontend.counters.ssl_sess += 1
-        listener.counters.ssl_sess += 1
-        if tls.facts.session_reused:
-            frontend.counters.ssl_reused_sess += 1
-            listener.counters.ssl_reused_sess += 1
+        count_handshake(tls, (frontend.counters, listener.counters), process.counters.ssl_frontend_keys, process.clock.now())
+        count_lookup(tls, process.counters)
         start(session, layer)
 
     def failed(why: str) -> None:
