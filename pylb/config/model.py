@@ -136,6 +136,8 @@ class Global:
     http_logurilen: int = 1023
     cookie_maxlen: int = 63
     max_idletimer: int = 1000
+    ssl_cachesize: int = 20000  # TLS sessions to keep
+    ssl_lifetime: int = 300  # seconds for which a TLS session may be resumed
     h1_case_adjust: dict[bytes, bytes] = field(default_factory=dict)
     unix_bind_prefix: str = ""
     unix_bind_mode: int | None = None

@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         """The client has seen enough: its last words are not looked at, and the conversation is over."""
         self.waiting = False
         assert self.transport is not None
-        self.transport.write(last.encode())
+        self.say(last)
         self.transport.close()
 
     def go_on_waiting(self) -> None:
@@ -252,5 +252,12 @@ class Connection(asyncio.Protocol):
         else:
             self.pieces = None
         if size:
-            self.transport.write("".join(gathered).encode("latin-1", "replace"))
+            self.say("".join(gathered))
             self.touch()
+
+    def say(self, text: str) -> None:
+        """Text to the client."""
+        assert self.transport is not None
+        data = text.encode("latin-1", "replace")
+        self.listener.process.counters.bytes_out_total += len(data)
+        self.transport.write(data)

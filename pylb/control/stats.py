@@ -98,6 +98,7 @@ def is_shown(status: str, want: Filter) -> bool:
 def clear_counters(process: Process, everything: bool = False) -> None:
     """`clear counters [all]`: greatest values, or every total; what goes on now stays."""
     clear = clear_all if everything else clear_highest
+    sent = process.bytes_out()
     for face in process.proxies:
         parts = face.listeners if isinstance(face, Frontend) else face.servers
         downs = face.counters.chkdown if isinstance(face, Backend) else 0
@@ -108,6 +109,7 @@ def clear_counters(process: Process, everything: bool = False) -> None:
         if isinstance(face, Backend):
             face.counters.chkdown = downs  # HAProxy keeps how often a backend went down
     clear_highest(process.counters)
+    process.counters.bytes_out_total += sent - process.bytes_out()  # this one stays, though the muxes' counts begin again
 
 
 # -- CSV

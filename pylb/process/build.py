@@ -94,7 +94,10 @@ def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
         if bind.ssl and bind.tls is not None:
             from pylb.wire.tls_context import TlsContext  # heavy, and only for TLS
 
-            listener.tls = TlsContext.for_bind(bind.tls, store_of(process.config), spoken=spoken(settings), crt_base=process.config.global_.crt_base)
+            listener.tls = TlsContext.for_bind(
+                bind.tls, store_of(process.config), spoken=spoken(settings), crt_base=process.config.global_.crt_base,
+                lifetime=process.config.global_.ssl_lifetime, keeps_sessions=process.config.global_.ssl_cachesize > 0,
+            )  # fmt: skip
         frontend.listeners.append(listener)
     return frontend
 

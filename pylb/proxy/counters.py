@@ -15,6 +15,7 @@ from typing import Any, Final
 from pylb.base.freq import PERIOD, Average, FreqCtr
 
 NEVER: Final = -1.0
+OUTPUT_UNIT: Final = 32  # bytes; HAProxy measures the rate of its output in these
 
 # On which objects of a stream `stream.count(name)` adds; the backend and the server only once the stream has one.
 COUNTED_ON: Final[dict[str, tuple[str, ...]]] = {
@@ -297,8 +298,9 @@ class InfoCounters:
     ssl_cache_misses: int = 0
     compress_in: FreqCtr = field(default_factory=FreqCtr)
     compress_out: FreqCtr = field(default_factory=FreqCtr)
-    bytes_out_total: int = 0
-    bytes_out: FreqCtr = field(default_factory=FreqCtr)
+    bytes_out_total: int = 0  # but for those of HTTP/1, which `Process.bytes_out` adds
+    bytes_out_seen: int = 0  # of all, when `bytes_out` was last told of them
+    bytes_out: FreqCtr = field(default_factory=FreqCtr)  # in units of OUTPUT_UNIT
     spliced_bytes_out_total: int = 0
     dropped_logs: int = 0
     received_logs: int = 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pylb.base import version
+from pylb.proxy.counters import OUTPUT_UNIT
 from pylb.proxy.fields import STR, U32, U64
 from pylb.proxy.readings import agents_of, checks_of
 
@@ -182,6 +183,11 @@ def idle(view: InfoView) -> int:
         counters.cpu_used, counters.cpu_seen = time.process_time(), view.now
         counters.idle_percent = max(0, min(100, round(100 - 100 * used / elapsed)))
     return counters.idle_percent
+
+
+def output_rate(view: InfoView) -> int:
+    view.process.measure_output(view.now)
+    return view.counters.bytes_out.value(view.now) * OUTPUT_UNIT
 
 
 def memory(view: InfoView) -> int:
@@ -355,7 +361,7 @@ INFO: Final[tuple[InfoField, ...]] = (
         "Total number of failed DNS resolutions in current worker process since started", "failed_resolutions", metric="counter",
     ),
     InfoField(
-        "TotalBytesOut", "MGP", U64, count("bytes_out_total"),
+        "TotalBytesOut", "MGP", U64, lambda view: view.process.bytes_out(),
         "Total number of bytes emitted by current worker process since started", "bytes_out_total",
     ),
     InfoField(
@@ -363,7 +369,7 @@ INFO: Final[tuple[InfoField, ...]] = (
         "Total number of bytes emitted by current worker process through a kernel pipe since started", "spliced_bytes_out_total",
     ),
     InfoField(
-        "BytesOutRate", "MRP", U64, lambda v: v.counters.bytes_out.value(v.now),
+        "BytesOutRate", "MRP", U64, output_rate,
         "Number of bytes emitted by current worker process over the last second", "bytes_out_rate",
     ),
     InfoField("DebugCommandsIssued", "MGP", U32, count("debug_commands"), "Number of debug commands issued on this process (anything > 0 is unsafe)"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pylb.base.clock import Clock
 from pylb.base.net import Net
 from pylb.base.turns import Turns
-from pylb.proxy.counters import InfoCounters
+from pylb.proxy.counters import OUTPUT_UNIT, InfoCounters
 from pylb.proxy.table import make_tables
 
 if TYPE_CHECKING:
@@ -72,6 +72,17 @@ class Process:
         counters.connections += 1
         counters.connections_total += 1
         counters.conn_rate.tick(now)
+
+    def bytes_out(self) -> int:
+        """Bytes sent so far to clients, servers and users of the stats sockets. The muxes' own counts are added up here rather than kept twice."""
+        return self.counters.bytes_out_total + sum(face.counters.h1_bytes_out for face in self.proxies)
+
+    def measure_output(self, now: float) -> None:
+        """Let the rate of bytes sent know what was sent since the last look."""
+        counters = self.counters
+        units = (self.bytes_out() - counters.bytes_out_seen) // OUTPUT_UNIT
+        counters.bytes_out_seen += units * OUTPUT_UNIT
+        counters.bytes_out.tick(now, units)
 
     def closed(self) -> None:
         """A client connection ended: let one paused listener accept again, or report that a stopping process is idle."""

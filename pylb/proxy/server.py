@@ -39,6 +39,7 @@ from pylb.proxy.states import (
     via,
 )
 from pylb.proxy.transition import ALERT, NOTICE, Transition
+from pylb.wire.tls_options import KeptSession
 
 if TYPE_CHECKING:
     from pylb.config import model
@@ -79,6 +80,7 @@ class Server:
         if self.admin:
             self.check.health, self.check.paused = 0, settings.disabled
         self.errors_in_row = 0
+        self.tls_session = KeptSession()
         self.tls_suspended = False  # `set server ... ssl off`
         self.emit: Callable[[Transition], None] | None = None  # who logs, wakes and shuts down; set by the process
         self.connect: Callable[[Any], Any] | None = None  # opens a connection for a stream; set by the process
@@ -98,7 +100,7 @@ class Server:
         self.served += 1
         counters = self.counters
         counters.scur = current = counters.scur + 1
-        if current > counters.smax:
+        if current > counters.smax and self.settings.redir is None:  # `redir`: those alone count that are not sent elsewhere, see `scruples.redirect`
             counters.smax = current
         self.backend.balancer.taken(self)
 

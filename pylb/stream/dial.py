@@ -14,7 +14,7 @@ from pylb.config.tls import store_of
 from pylb.stream.mux_h1_server import ServerH1
 from pylb.stream.mux_tcp import ServerTcp
 from pylb.stream.proxy_header import Introduced, introduction
-from pylb.stream.tls_layer import TlsLayer
+from pylb.stream.tls_layer import TlsLayer, count_handshake
 from pylb.stream.verdict import Stop
 from pylb.wire.tls_options import SPOKEN
 
@@ -41,7 +41,8 @@ class Dialer:
             from pylb.wire.tls_context import TlsContext  # heavy, and only for TLS
 
             spoken = SPOKEN if proxy.mode == "http" else None
-            self._tls = TlsContext.for_server(settings.tls, store_of(process.config), spoken=spoken, default_verify=process.config.global_.ssl_server_verify)
+            verify = process.config.global_.ssl_server_verify
+            self._tls = TlsContext.for_server(settings.tls, store_of(process.config), spoken=spoken, default_verify=verify, kept=server.tls_session)
         source = settings.source or proxy.source or {}
         self._borrow = borrower(source.get("usesrc"), server.backend.is_http)
         address, ports = bound_address(source.get("address"))
@@ -64,7 +65,7 @@ class Dialer:
             counters = (server.counters, server.backend.counters)
             first = shake = Handshake(server.backend.process, self._tls, mux, self.server_name(stream), stream.on_connect_failed, counters)
         if server.settings.send_proxy:
-            first = Introduced(introduction(server.settings, stream), first)
+            first = Introduced(introduction(server.settings, stream), first, server.backend.process.counters)
         options = self.options(stream)
         if self._tls is None:
             return net.connect(endpoint, lambda: first, stream.on_connect_failed, options)
@@ -171,16 +172,15 @@ class Handshake(asyncio.Protocol):
         from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
 
         tls = Tls.client(self._context, sni=self._name)
-        layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost)
-        layer.counted(self._process.counters)
+        layer = self._layer = TlsLayer(tls, transport, self._ready, self._lost, self._process.counters)
+        layer.counted()
         transport.set_protocol(layer)
         layer.start()
 
     def _ready(self) -> None:
         layer, self._layer = self._layer, None
         assert layer is not None
-        for counters in self._counters:
-            counters.ssl_sess += 1
+        count_handshake(layer.tls, self._counters, self._process.counters.ssl_backend_keys, self._process.clock.now())
         layer.set_protocol(self._mux)
         self._mux.connection_made(layer)
 

@@ -116,7 +116,7 @@ def choose(stream: HttpStream, backend: Backend) -> ServerH1 | None:
     stream.server, stream.server_slot, stream.time_queue = server, True, stream.time_request
     server.served += 1
     own.scur = current = own.scur + 1
-    if current > own.smax:
+    if current > own.smax and server.settings.redir is None:
         own.smax = current
     balancer.taken(server)
     own.lbtot += 1

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pylb.proxy.counters import FrontendCounters
     from pylb.stream.session import Session
 
-DISCARD = 1.0  # seconds for which a client may go on sending what nobody wants
+DISCARD, DISCARD_TLS = 1.0, 0.01  # seconds for which a client may go on sending what nobody wants; over TLS HAProxy takes only what is there already
 NO_BODY, CHUNKED = Framing.NONE, Framing.CHUNKED
 
 
@@ -358,7 +358,8 @@ class ClientH1(H1):
         self.discarding = self.has_left = True
         self.resume()
         self.transport.write_eof()
-        self.deadline.at = self.session.process.clock.now() + min(DISCARD, self.frontend.timeout_client)
+        grace = DISCARD if self.session.tls is None else DISCARD_TLS
+        self.deadline.at = self.session.process.clock.now() + min(grace, self.frontend.timeout_client)
 
     def continue_reading(self) -> None:
         """Called from the loop after a stream ended outside `data_received`: serve what was pipelined."""

@@ -33,6 +33,7 @@ class Tcp(asyncio.Protocol):
     def send_data(self, data: bytes) -> None:
         """Pass bytes on."""
         if not self.transport.is_closing():
+            self.stream.process.counters.bytes_out_total += len(data)
             self.transport.write(data)
 
     def half_close(self) -> bool:

@@ -12,6 +12,7 @@ from pylb.wire import proxy_protocol as proxy
 
 if TYPE_CHECKING:
     from pylb.config import model
+    from pylb.proxy.counters import InfoCounters
     from pylb.stream.session import Session
 
 GoOn = Callable[["Session", asyncio.Transport], None]
@@ -80,12 +81,13 @@ class ProxyReader(asyncio.Protocol):
 class Introduced(asyncio.Protocol):
     """A connection to a server that begins with a header; whatever speaks next takes over at once."""
 
-    def __init__(self, header: bytes, inner: asyncio.Protocol) -> None:
-        self._header, self._inner = header, inner
+    def __init__(self, header: bytes, inner: asyncio.Protocol, counters: InfoCounters) -> None:
+        self._header, self._inner, self._counters = header, inner, counters
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)
         transport.write(self._header)
+        self._counters.bytes_out_total += len(self._header)
         transport.set_protocol(self._inner)
         self._inner.connection_made(transport)
 

@@ -75,6 +75,7 @@ def is_cacheable(request: Request, response: Response) -> bool:
 def redirect(stream: HttpStream, server: Server) -> None:
     """A server with `redir` serves what can be repeated by itself: the client is sent there."""
     if stream.request.method not in (b"GET", b"HEAD"):
+        server.counters.smax = max(server.counters.smax, server.counters.scur)
         return
     target = stream.request.target
     path = target if target.startswith(b"/") else b"/" + target.partition(b"://")[2].partition(b"/")[2]

@@ -15,20 +15,22 @@ from pylb.base.timers import Deadline
 from pylb.stream import linger
 
 if TYPE_CHECKING:
-    from pylb.proxy.counters import InfoCounters
+    from pylb.base.freq import FreqCtr
+    from pylb.proxy.counters import InfoCounters, ListenerCounters, ModuleCounters
     from pylb.stream.session import Session
     from pylb.wire.tls import Tls
 
 
+PRE_SHARED_KEY = 41  # the extension with which a client of TLS 1.3 names sessions
 TIMEOUT = "Timeout during SSL handshake"
 
 
 class TlsTransport(asyncio.Transport):
     """The plain side of a TLS connection; also the protocol of the encrypted side (see the module's text)."""
 
-    def __init__(self, tls: Tls, transport: asyncio.Transport) -> None:
+    def __init__(self, tls: Tls, transport: asyncio.Transport, counters: InfoCounters) -> None:
         super().__init__()
-        self._tls, self.transport = tls, transport
+        self._tls, self.transport, self._counters = tls, transport, counters
         self._protocol: asyncio.Protocol | None = None
         self._eof_sent = self._peer_done = False
 
@@ -41,12 +43,14 @@ class TlsTransport(asyncio.Transport):
         self._tls.send(data)
         pending = self._tls.pending()  # `push`, without the call
         if pending and not self.transport.is_closing():
+            self._counters.bytes_out_total += len(pending) - len(data)  # the mux counts its bytes itself
             self.transport.write(pending)
 
     def push(self) -> None:
         """Send what TLS wants to have on the wire."""
         pending = self._tls.pending()
         if pending and not self.transport.is_closing():
+            self._counters.bytes_out_total += len(pending)
             self.transport.write(pending)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
@@ -104,22 +108,25 @@ class TlsTransport(asyncio.Transport):
 class TlsLayer(TlsTransport, asyncio.Protocol):
     """Both faces of one TLS connection. `ready` is called once when the handshake is done, `failed` once when it did not happen."""
 
-    def __init__(self, tls: Tls, transport: asyncio.Transport, ready: Callable[[], None], failed: Callable[[str], None]) -> None:
-        super().__init__(tls, transport)
+    def __init__(
+        self, tls: Tls, transport: asyncio.Transport, ready: Callable[[], None], failed: Callable[[str], None], counters: InfoCounters
+    ) -> None:  # fmt: skip
+        super().__init__(tls, transport, counters)
         self._ready: Callable[[], None] | None = ready
         self._failed = failed
-        self._counters: InfoCounters | None = None
+        self._is_counted = False
 
-    def count(self, counters: InfoCounters, now: float) -> None:
+    def count(self, now: float) -> None:
         """It counts as a TLS connection of the process from now on."""
-        self.counted(counters)
+        self.counted()
+        counters = self._counters
         counters.ssl_connections += 1
         counters.ssl_connections_total += 1
         counters.ssl_rate.tick(now)
 
-    def counted(self, counters: InfoCounters) -> None:
+    def counted(self) -> None:
         """It counts as a TLS connection already, until it ends."""
-        self._counters = counters
+        self._is_counted = True
 
     def start(self) -> None:
         """A client speaks first; a server waits."""
@@ -167,13 +174,36 @@ class TlsLayer(TlsTransport, asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._counters is not None:
+        if self._is_counted:
             self._counters.ssl_connections -= 1
         if self._ready is not None:
             self._ready = None
             self._failed(self._tls.cut_off(reset=exc is not None))
         if self._protocol is not None:
             self._protocol.connection_lost(exc)
+
+
+def count_handshake(tls: Tls, of: tuple[ModuleCounters | ListenerCounters, ...], keys: FreqCtr, now: float) -> None:
+    """A handshake is done. One that made a session also made keys; those that resumed one are counted apart."""
+    if tls.facts.session_reused:
+        for counters in of:
+            counters.ssl_reused_sess += 1
+        return
+    keys.tick(now)
+    for counters in of:
+        counters.ssl_sess += 1
+
+
+def count_lookup(tls: Tls, counters: InfoCounters) -> None:
+    """Was a session looked up among those kept here, and found? (One that had expired passes for one that was not known.)"""
+    facts, context, hello = tls.facts, tls.context, tls.facts.hello
+    tickets = not context.options.no_tls_tickets
+    if hello is None or not context.keeps_sessions or (facts.session_reused and tickets):
+        return
+    if not (hello.session_id if facts.version != "TLSv1.3" else PRE_SHARED_KEY in hello.extensions and not tickets):
+        return
+    counters.ssl_cache_lookups += 1
+    counters.ssl_cache_misses += not facts.session_reused
 
 
 class Unwanted(asyncio.Protocol):
@@ -204,11 +234,8 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
         deadline.close()
         session.tls = tls
         session.handshake_ms = int((process.clock.now() - began) * 1000)
-        frontend.counters.ssl_sess += 1
-        listener.counters.ssl_sess += 1
-        if tls.facts.session_reused:
-            frontend.counters.ssl_reused_sess += 1
-            listener.counters.ssl_reused_sess += 1
+        count_handshake(tls, (frontend.counters, listener.counters), process.counters.ssl_frontend_keys, process.clock.now())
+        count_lookup(tls, process.counters)
         start(session, layer)
 
     def failed(why: str) -> None:
@@ -225,8 +252,8 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
     def give_up(why: str) -> None:
         layer.fail(why)
 
-    layer = TlsLayer(tls, transport, ready, failed)
+    layer = TlsLayer(tls, transport, ready, failed, process.counters)
     transport.set_protocol(layer)
     deadline.at = began + frontend.timeout_client
-    layer.count(process.counters, began)
+    layer.count(began)
     listener.limit_handshakes(began)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, cast
 
 from pylb.base.net import Connecting, ConnectOptions, Endpoint
 from pylb.base.timers import EARLY
-from pylb.stream.tls_layer import TlsLayer
+from pylb.stream.tls_layer import TlsLayer, count_handshake
 
 if TYPE_CHECKING:
-    from pylb.proxy.counters import BackendCounters
+    from pylb.proxy.counters import BackendCounters, TrafficCounters
     from pylb.proxy.process import Process
     from pylb.wire.tls_context import TlsContext
 
@@ -93,19 +93,23 @@ class CheckConnection(asyncio.Protocol):
             raise CheckBroken("SOCKERR", "SOCKS4 Proxy deny the request")
         del self.received[:SOCKS_ANSWER]
 
-    async def handshake(self, context: TlsContext, sni: str | None, alpn: list[str] | None, ends_at: float) -> None:
-        """Put TLS on the connection."""
+    async def handshake(self, context: TlsContext, sni: str | None, alpn: list[str] | None, ends_at: float, of: tuple[TrafficCounters, ...] = ()) -> None:
+        """Put TLS on the connection; it is counted as those of traffic are, and for `of`."""
         from pylb.wire.tls import Tls  # where there is a TlsContext it is loaded
 
         assert self.wire is not None
         self.transport = None
-        layer = self._layer = TlsLayer(Tls.client(context, sni=sni, alpn=alpn), self.wire, self._secured, self._insecure)
+        layer = self._layer = TlsLayer(Tls.client(context, sni=sni, alpn=alpn), self.wire, self._secured, self._insecure, self.process.counters)
         layer.set_protocol(self)
+        layer.counted()
+        self.process.counters.ssl_connections += 1
+        self.process.counters.ssl_connections_total += 1
         self.wire.set_protocol(layer)
         layer.start()
         if not await self.wait(lambda: self.transport is not None, ends_at):
             raise CheckBroken("L6TOUT")
         self.secure = True
+        count_handshake(layer.tls, of, self.process.counters.ssl_backend_keys, self.process.clock.now())
 
     def count_on(self, counters: BackendCounters) -> None:
         """This one speaks HTTP/1: it counts among the backend's, from the attempt to connect until `close`."""
@@ -140,6 +144,8 @@ class CheckConnection(asyncio.Protocol):
             self.transport.write(data)
             if self._counters is not None:
                 self._counters.h1_bytes_out += len(data)
+            else:
+                self.process.counters.bytes_out_total += len(data)
 
     async def more(self, ends_at: float) -> bool:
         """Wait for further bytes or the end of the connection; False when the time is up."""

@@ -157,7 +157,9 @@ def context_of(server: Server, is_http: bool) -> TlsContext:
         config = server.backend.process.config
         check = server.settings.check
         options = check.tls or check.connect_tls or server.settings.tls or TlsServer()
-        made[name] = TlsContext.for_server(options, store_of(config), spoken=SPOKEN if is_http else None, default_verify=config.global_.ssl_server_verify)
+        made[name] = TlsContext.for_server(
+            options, store_of(config), spoken=SPOKEN if is_http else None, default_verify=config.global_.ssl_server_verify, kept=server.tls_session
+        )
     found: TlsContext = made[name]
     return found
 

@@ -130,7 +130,7 @@ class ConnectRule(Rule):
         """Connect, for rules that go on from there."""
         await connection.open(self.endpoint(attempt), self.options, attempt.ends_at, self.proxy, self.socks)
         if self.context is not None:
-            await connection.handshake(self.context, self.sni, self.alpn, attempt.ends_at)
+            await connection.handshake(self.context, self.sni, self.alpn, attempt.ends_at, (attempt.server.counters, attempt.backend.counters))
 
 
 class SendRule(Rule):

@@ -87,8 +87,8 @@ class Tls:
             connection.set_tlsext_host_name(sni.encode("idna") if not sni.isascii() else sni.encode())
         if alpn is not None and (names := offered(alpn, None)):
             connection.set_alpn_protos(names)
-        if context.reuse and context.session and context.session[0] == sni:
-            connection.set_session(context.session[1])
+        if context.reuse and context.kept.session is not None and context.kept.name == sni:
+            _lib.SSL_set_session(connection._ssl, context.kept.session._session)  # pyOpenSSL would insist on one context per session
         connection.set_connect_state()
         made._handshake()
         return made
@@ -250,7 +250,7 @@ class Tls:
         assert self.connection is not None
         session = self.connection.get_session()
         if session is not None:
-            self.context.session = (self._sni, session)
+            self.context.kept.name, self.context.kept.session = self._sni, session
 
     def _shrink(self) -> None:
         """Give grown buffers back. Both are empty here: `_read` ends when input is used up, `pending` took the output."""

@@ -20,10 +20,10 @@ from pylb.wire import dh
 from pylb.wire.certs import CertificateStore, common_names, dns_names, name_matches
 from pylb.wire.crt_list import VERSIONS, Offer, SniTable, offers_of
 from pylb.wire.hello import ClientHello
-from pylb.wire.tls_options import SPOKEN, TlsBind, TlsServer
+from pylb.wire.tls_options import SPOKEN, KeptSession, TlsBind, TlsServer
 
 GROUPS = "X25519:P-256:X448:P-521:P-384:ffdhe2048:ffdhe3072:ffdhe4096:ffdhe6144:ffdhe8192"
-SESSION_LIFETIME = 300  # tune.ssl.lifetime
+SESSION_LIFETIME = 300  # seconds; tune.ssl.lifetime
 LEGACY = {"TLSv1.0": SSL.TLS1_VERSION, "TLSv1.1": SSL.TLS1_1_VERSION, "TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 
 _lib: Any = SSL._lib  # type: ignore[attr-defined]
@@ -88,40 +88,46 @@ class TlsContext:
         self.context: SSL.Context | None = None
         self.verifyhost: str | None = None
         self.reuse = False
-        self.session: tuple[str | None, Any] | None = None  # SNI and session a server gave last
+        self.kept = KeptSession()  # of a server line
+        self.keeps_sessions = False  # of clients
         self.keep_hello = False  # tune.ssl.capture-buffer-size and ssl_fc_cipherlist_*
         self.build(self)
 
     @classmethod
     def for_bind(
         cls, options: TlsBind, store: CertificateStore, *, spoken: Iterable[str] | None = SPOKEN,
-        crt_base: str | None = None, lifetime: int = SESSION_LIFETIME,
+        crt_base: str | None = None, lifetime: int = SESSION_LIFETIME, keeps_sessions: bool = True,
     ) -> TlsContext:  # fmt: skip
-        """For a bind line; raises Alert (files) or TlsSettings (values). `spoken` None: offer every ALPN name (mode tcp)."""
+        """For a bind line; raises Alert (files) or TlsSettings (values). `spoken` None: offer every ALPN name (mode tcp).
+        Without `keeps_sessions` those alone are resumed that clients bring along in tickets."""
         for word, used in (("generate-certificates", options.generate_certificates), ("tls-ticket-keys", options.tls_ticket_keys)):
             if used:
                 raise NotImplementedYet(word)
 
         def build(made: TlsContext) -> None:
             offers = offers_of(options, store, crt_base)
-            builder = _BindBuilder(store, None if spoken is None else tuple(spoken), lifetime)
+            builder = _BindBuilder(store, None if spoken is None else tuple(spoken), lifetime, keeps_sessions)
             complaints = [builder.build(offer, replace(options, **offer.overrides)) for offer in offers]
             if any(complaints):  # HAProxy prepares the default certificate's context first and again with all the others
                 raise TlsSettings([text for texts in [complaints[0], *complaints] for text in texts])
             made.table = SniTable(offers, options.strict_sni)
+            made.keeps_sessions = keeps_sessions
 
         return cls(options, build)
 
     @classmethod
     def for_server(
-        cls, options: TlsServer, store: CertificateStore, *, spoken: tuple[str, ...] | None = SPOKEN, default_verify: str = "required"
-    ) -> TlsContext:
-        """For a server line; raises Alert (files) or TlsSettings (values). `default_verify` is what `ssl-server-verify` says."""
+        cls, options: TlsServer, store: CertificateStore, *, spoken: tuple[str, ...] | None = SPOKEN, default_verify: str = "required",
+        kept: KeptSession | None = None,
+    ) -> TlsContext:  # fmt: skip
+        """For a server line; raises Alert (files) or TlsSettings (values). `default_verify` is what `ssl-server-verify` says; what is
+        `kept` may be shared by several contexts of one server."""
         verified = (options.verify or default_verify) == "required"
 
         def build(made: TlsContext) -> None:
             made.context = _server_context(options, store, spoken, verified)
-            made.verifyhost, made.reuse, made.session = options.verifyhost, not options.no_ssl_reuse, None
+            made.verifyhost, made.reuse, made.kept = options.verifyhost, not options.no_ssl_reuse, kept or KeptSession()
+            made.kept.session = None
 
         return cls(options, build)
 
@@ -135,8 +141,8 @@ class TlsContext:
 
 
 class _BindBuilder:
-    def __init__(self, store: CertificateStore, spoken: tuple[str, ...] | None, lifetime: int) -> None:
-        self.store, self.spoken, self.lifetime = store, spoken, lifetime
+    def __init__(self, store: CertificateStore, spoken: tuple[str, ...] | None, lifetime: int, keeps_sessions: bool) -> None:
+        self.store, self.spoken, self.lifetime, self.keeps_sessions = store, spoken, lifetime, keeps_sessions
 
     def build(self, offer: Offer, options: TlsBind) -> list[str]:
         """Give `offer` its context; returns what OpenSSL refused."""
@@ -198,7 +204,7 @@ class _BindBuilder:
 
     def _sessions(self, context: SSL.Context, options: TlsBind) -> None:
         context.set_session_id(b"pylb")
-        context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+        context.set_session_cache_mode(SSL.SESS_CACHE_SERVER if self.keeps_sessions else SSL.SESS_CACHE_OFF)
         context.set_timeout(self.lifetime)
         if options.no_tls_tickets:
             context.set_options(SSL.OP_NO_TICKET)

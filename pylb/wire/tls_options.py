@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 EXTRA_FILES = frozenset(["bundle", "sctl", "ocsp", "issuer", "key"])  # what `ssl-load-extra-files` may name; all of it is the default
 SPOKEN = ("http/1.1", "http/1.0")  # ALPN names that an HTTP proxy can talk; others are accepted on the line and not offered
@@ -62,3 +63,13 @@ class TlsServer:
     no_ssl_reuse: bool = False
     no_tls_tickets: bool = False
     allow_0rtt: bool = False
+
+
+class KeptSession:
+    """The TLS session that a server gave last, for its next connection with the same SNI, be it for traffic or a check."""
+
+    __slots__ = ("name", "session")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.session: Any = None

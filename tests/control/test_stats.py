@@ -193,6 +193,20 @@ def test_clear_counters(made: tuple[Process, Now]) -> None:
     assert (counters.scur, counters.conn_tot, counters.bin) == (1, 0, 0)
 
 
+def test_bytes_sent_by_the_process(made: tuple[Process, Now]) -> None:
+    """What all muxes sent, and the rest; `clear counters` leaves it alone."""
+    process, now = made
+    before = process.bytes_out()
+    process.frontends["web"].counters.h1_bytes_out += 6000
+    process.counters.bytes_out_total += 403
+    assert process.bytes_out() == before + 6403
+    process.measure_output(now())
+    now.now += 1.5
+    assert "BytesOutRate: 3200\n" in "".join(stats.info_plain(process))  # in units of 32 bytes; half of the second before is in sight
+    stats.clear_counters(process, everything=True)
+    assert process.bytes_out() == before + 6403
+
+
 # -- show info
 
 

@@ -15,8 +15,6 @@ MASKED = {
     **dict.fromkeys("rate rate_max req_rate req_rate_max conn_rate conn_rate_max".split(), RATES),
     "pid": "each program has its own",
 }
-# The same of servers and backends only.
-MASKED_BEHIND = dict.fromkeys(("ssl_sess", "ssl_reused_sess"), "TLS sessions with servers are not resumed yet")
 # Columns that say how things stand; all others with numbers count events, and a case is told by their difference.
 STANDING = frozenset(
     "act bck weight uweight slim qlimit iid sid type rate_lim throttle tracked scur smax qcur qmax srv_icur src_ilim idle_conn_cur safe_conn_cur used_conn_cur need_conn_est"
@@ -30,7 +28,6 @@ INFO_MASKED = {
     **dict.fromkeys("PoolAlloc_MB PoolUsed_MB PoolAlloc_bytes PoolUsed_bytes".split(), "memory is managed differently"),
     **dict.fromkeys("Tasks Run_queue PipesFree".split(), "work is scheduled differently"),
     "Pid": "each program has its own",
-    "TotalBytesOut": "bytes are counted per proxy only",
 }
 INFO_COUNTERS = re.compile("Cum|Total|Dropped|Failed|PoolFailed|SslCache|Debug")  # all others say how things stand
 
@@ -56,7 +53,7 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, st
     """A row after a case: what it counted, and how things stand."""
     found = {}
     for name, value in after.items():
-        if name in MASKED or not name or (name in MASKED_BEHIND and after["type"] in ("1", "2")):
+        if name in MASKED or not name:
             continue
         if name == "lastsess":
             value = "some" if value not in ("-1", "") else value

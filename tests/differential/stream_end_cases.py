@@ -158,6 +158,9 @@ QUEUES = [
 
 RULES_END = [
     Case("deny_upload", (HALF, 0.2), "http-request deny", answers=1, logs=1),
+    Case("deny_upload_tls", (HALF, 0.2), "http-request deny", answers=1, logs=1, tls=True),
+    Case("deny_upload_later_tls", (HALF, 0.2, b"abc", 0.2), "http-request deny", answers=1, logs=1, tls=True),
+    Case("deny_big_upload_tls", (post(body=BIG), 0.2), "http-request deny", answers=1, logs=1, statistics=False, bytes_exact=False, tls=True),
     Case("deny_big_upload", (post(body=BIG), 0.2), "http-request deny", answers=1, logs=1, statistics=False, bytes_exact=False),
     Case("reject_connection", (Idle(0.1),), "tcp-request connection reject", answers=0, logs=0, patience=0.2),
     Case("reject_session", (Idle(0.1),), "tcp-request session reject", answers=0, logs=0, patience=0.2),

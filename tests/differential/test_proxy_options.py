@@ -14,7 +14,6 @@ CASES = option_cases.CASES
 ACCEPTED: dict[str, str] = {
     "retry_informational": "HAProxy answers 500 for an internal error when the server that sent a 1xx is lost and the request goes out again",
     "retry_post_early": "HAProxy ends in silence, as if the body had broken, when the server is lost during an upload under `retry-on`",
-    **dict.fromkeys(("redir", "redir_head", "redir_absolute"), "a request that a server's `redir` answers is in `smax` of the server, since it had a slot there"),
     "h2_preface_disabled": "HAProxy makes a request of the preface before it refuses it; pylb refuses the bytes",
 }
 

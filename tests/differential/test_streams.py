@@ -16,7 +16,6 @@ CASES = [*stream_http_cases.CASES, *stream_end_cases.CASES, *stream_tcp_cases.CA
 
 # Differences that are known and why they stand; one that is gone must leave this table.
 ACCEPTED: dict[str, str] = {
-    "grid_oversize_connect_tls": "HAProxy closes at once after an answer to a request whose body it has not read, over TLS only; here the client is waited for",
     "upgrade_unasked": "HAProxy counts and logs the bytes of a 101 that nobody asked for before it answers 502; here it is no response at all",
 }
 

@@ -99,16 +99,6 @@ def lua_memory(text: str, args: Args) -> None:
         raise Alert(f"'{args.words[0]}' expects an integer argument (Lua memory size in MB).")
 
 
-def lifetime(text: str, args: Args) -> None:
-    """A delay in seconds."""
-    if not text:
-        raise Alert(f"'{args.words[0]}' expects ssl sessions <lifetime> in seconds as argument.")
-    try:
-        units.parse_duration(text, "s")
-    except units.BadNumber as error:
-        raise Alert(f"unexpected character '{error.character}' in argument to <{args.words[0]}>.")
-
-
 def threads(text: str, args: Args) -> None:
     """The number of thread groups."""
     if not text.isdigit():
@@ -234,8 +224,6 @@ NO_EFFECT: dict[str, Word] = {
     "tune.lua.service-timeout": Word(timeout, "there is no Lua"),
     "tune.lua.session-timeout": Word(timeout, "there is no Lua"),
     "tune.lua.task-timeout": Word(timeout, "there is no Lua"),
-    "tune.ssl.cachesize": Word(integer, "OpenSSL's own session cache is used"),
-    "tune.ssl.lifetime": Word(lifetime, "OpenSSL's own session cache is used"),
     "tune.ssl.force-private-cache": Word(nothing, "one process has one cache", 0),
     "tune.ssl.maxrecord": Word(integer, "records are as large as what is written"),
     "tune.ssl.hard-maxrecord": Word(integer, "records are as large as what is written"),
@@ -319,10 +307,31 @@ def _idle_timer(text: str, args: Args) -> None:
         raise Alert(complaint)
 
 
+def _cache_size(text: str, args: Args) -> None:
+    integer(text, args)
+    if leading_integer(text) < 0:
+        raise Alert(f"'{args.words[0]}' expects a positive numeric value.")
+
+
+@keyword("tune.ssl.lifetime", sections=GLOBAL, usage="<seconds>")
+def ssl_lifetime(settings: model.Global, args: Args) -> None:
+    """For how long a TLS session may be resumed."""
+    args.at_most(1)
+    text = args.at(1)
+    if not text:
+        raise Alert(f"'{args.words[0]}' expects ssl sessions <lifetime> in seconds as argument.")
+    try:
+        settings.ssl_lifetime = units.parse_duration(text, "s") // 1000
+    except units.BadNumber as error:
+        raise Alert(f"unexpected character '{error.character}' in argument to <{args.words[0]}>.")
+    settings.tune[args.words[0]] = text
+
+
 _sized("tune.bufsize", "bufsize", _positive)
 _sized("tune.maxrewrite", "maxrewrite", integer)
 _sized("tune.http.maxhdr", "max_headers", _header_count)
 _sized("tune.http.logurilen", "http_logurilen", integer)
 _sized("tune.http.cookielen", "cookie_maxlen", integer)
 _sized("tune.idletimer", "max_idletimer", _idle_timer)
+_sized("tune.ssl.cachesize", "ssl_cachesize", _cache_size)
 _sized("tune.ssl.default-dh-param", "default_dh_param", _dh_size)
