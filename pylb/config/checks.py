@@ -9,10 +9,6 @@ from pylb.config import model
 from pylb.config.args import Reading
 from pylb.config.dynamic_cookie import check_equal
 
-EMAIL = (
-    "'email-alert' will be ignored for {} (the presence any of 'email-alert from', 'email-alert level' 'email-alert mailers',"
-    " 'email-alert myhostname', or 'email-alert to' requires each of 'email-alert from', 'email-alert mailers' and 'email-alert to' to be present)."
-)
 INSPECT = (
     "{} : a 'tcp-request {}' rule explicitly depending on request contents without any 'tcp-request inspect-delay' setting."
     " This means that this rule will randomly find its contents. This can be fixed by setting the tcp-request inspect-delay."

@@ -454,7 +454,6 @@ class Proxy:
     source: Any = None
     persist_rules: list[Rule] = field(default_factory=list)
     stick_rules: list[Any] = field(default_factory=list)
-    email_alert: dict[str, Any] = field(default_factory=dict)
     load_server_state: str | None = None
     # -- a place for words of leaves that need no field of their own
     extra: dict[str, Any] = field(default_factory=dict)

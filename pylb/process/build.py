@@ -22,7 +22,7 @@ from pylb.sample.context import CompileContext
 from pylb.sample.logformat import CLF_LOG, HTTP_LOG, HTTPS_LOG, TCP_LOG, LogFormat, compile_log_format
 from pylb.sample.types import Phase
 from pylb.sample.validity import Checkpoint
-from pylb.stream.dial import Dialer
+from pylb.stream.dial import attach
 from pylb.stream.session import Acceptor
 from pylb.tasks.logger import Loggers
 from pylb.wire.h1 import Limits
@@ -114,7 +114,7 @@ def make_backend(process: Process, settings: model.Proxy) -> Backend:
     if direct is not None:
         backend.balancer = Direct(backend, direct)
     for server in (*backend.servers, *([direct] if direct is not None else [])):
-        server.connect = Dialer(server).connect
+        attach(server)
     return backend
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pylb.config import model
 from pylb.proxy.proxy import Backend
 from pylb.proxy.server import build_servers
-from pylb.stream.dial import Dialer
+from pylb.stream.dial import attach
 from pylb.tasks.forward import Forwarder
 from pylb.tasks.sinks import Ring, Sink
 
@@ -58,7 +58,7 @@ class Forwarding:
             backend = Backend(process, settings.proxy)
             build_servers(backend, process.clock.now())
             for server in backend.servers:
-                server.connect = Dialer(server).connect
+                attach(server)
                 self._forwarders.append(Forwarder(ring, server))
         return ring
 

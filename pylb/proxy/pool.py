@@ -1,15 +1,17 @@
-"""Idle connections to one server, and who may have them: `http-reuse`, `pool-max-conn`, `pool-purge-delay`, `max-reuse`.
+"""Idle connections to one server, and who may have them: `http-reuse`, `pool-max-conn`, `pool-purge-delay`.
 
 A connection that finished a request lies here until a stream takes it, the server closes it, or the purge does. One that has been reused before is
 *safe*: the server is known to keep connections; the others are merely *idle*. A session's first request must not meet a connection that dies under it,
-so under `safe` it gets none, under `aggressive` only safe ones, under `always` any; later requests of a session may have any. Under `never`, and where a
-connection's properties depend on the client (SNI, PROXY header, source address), connections stay with the session that opened them.
+so under `safe` it gets none, under `aggressive` only safe ones, under `always` any; later requests of a session may have any. Under `never` connections
+stay with the session that opened them. Where a connection depends on the stream it was opened for (SNI, PROXY header, addresses), only streams
+for which it would have been the same may have it.
 
-Connections are opaque: the pool asks them for `requests`, `source_session` and `close()`.
+Connections are opaque: the pool asks them for `requests`, `source_session`, `identity` and `close()`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,14 +21,13 @@ if TYPE_CHECKING:
 class Pool:
     """The idle connections of one server, oldest first."""
 
-    __slots__ = ("estimate", "highest_used", "idle", "limit", "mode", "private", "repeats", "safe", "server")
+    __slots__ = ("estimate", "highest_used", "identity", "idle", "limit", "mode", "private", "repeats", "safe", "server")
 
     def __init__(self, server: Server) -> None:
         settings = server.settings
         self.server = server
         self.mode = server.backend.settings.http_reuse
-        if settings.sni is not None or settings.send_proxy or settings.source is not None:
-            self.mode = "never"
+        self.identity: Callable[[Any], Hashable] | None = None  # of the connection that a stream would open; None: all are alike
         self.limit = 0 if settings.pool_purge_delay == 0 else settings.pool_max_conn  # negative: none
         self.repeats = not {"empty-response", "all-retryable-errors"}.isdisjoint(server.backend.settings.retry_on)  # first requests too
         self.idle: dict[Any, None] = {}
@@ -48,13 +49,16 @@ class Pool:
         if used > self.highest_used:
             self.note_use()
         session = stream.session.session  # the connection's, where rules gave the stream a view of its own
+        identity = self.identity(stream) if self.identity is not None else None
         if self.private and session in self.private:
-            return self.take_private(session)
+            return self.take_private(session, identity)
         mode = self.mode
         if mode == "never":
             return None
         idle, safe = self.idle, self.safe
         first = session.requests <= 1 and not self.repeats
+        if self.identity is not None:
+            return self.get_alike(identity, first)
         if idle and (not first or (mode == "always" and not safe)):  # it can be repeated: spend the untried ones on it
             connection = next(iter(idle))
             del idle[connection]
@@ -67,13 +71,25 @@ class Pool:
             return connection
         return None
 
-    def take_private(self, session: Any) -> Any:
-        """A connection that only this session may use."""
+    def get_alike(self, identity: Hashable, first: bool) -> Any:
+        """The same among the connections of that identity."""
+        idle, safe = (next((each for each in group if each.identity == identity), None) for group in (self.idle, self.safe))
+        chosen = None
+        if idle is not None and (not first or (self.mode == "always" and safe is None)):
+            chosen = idle
+        elif safe is not None and (self.mode != "safe" or not first):
+            chosen = safe
+        if chosen is not None:
+            self.remove(chosen)
+        return chosen
+
+    def take_private(self, session: Any, identity: Hashable) -> Any:
+        """A connection that only this session may use; the last one."""
         own = self.private[session]
-        connection = own.pop()
-        if not own:
-            del self.private[session]
-        return connection
+        chosen = next((each for each in reversed(own) if each.identity == identity), None)
+        if chosen is not None:
+            self.remove(chosen)
+        return chosen
 
     def take_from(self, group: dict[Any, None]) -> Any:
         connection = next(iter(group))

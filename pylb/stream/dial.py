@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
@@ -24,14 +24,25 @@ if TYPE_CHECKING:
     from pylb.proxy.server import Server
     from pylb.wire.tls_context import TlsContext
 
-
+UNSPECIFIED = ("0.0.0.0", "::")
 Borrow = Callable[[Any], "Endpoint | None"]
+
+
+class NoSource(Exception):
+    """The header that `usesrc` names has no such value."""
+
+
+def attach(server: Server) -> None:
+    """From now on connections to the server are opened as its settings say."""
+    dialer = Dialer(server)
+    server.connect = dialer.connect
+    server.pool.identity = dialer.identity if dialer.differs else None
 
 
 class Dialer:
     """Opens connections to one server."""
 
-    __slots__ = ("_borrow", "_options", "_server", "_tls")
+    __slots__ = ("_borrow", "_lends_client", "_options", "_server", "_tls")
 
     def __init__(self, server: Server) -> None:
         settings, proxy, process = server.settings, server.backend.settings, server.backend.process
@@ -45,6 +56,7 @@ class Dialer:
             self._tls = TlsContext.for_server(settings.tls, store_of(process.config), spoken=spoken, default_verify=verify, kept=server.tls_session)
         source = settings.source or proxy.source or {}
         self._borrow = borrower(source.get("usesrc"), server.backend.is_http)
+        self._lends_client = source.get("usesrc") in ("client", "clientip")
         address, ports = bound_address(source.get("address"))
         self._options = ConnectOptions(
             source=address,
@@ -54,6 +66,22 @@ class Dialer:
             user_timeout=settings.tcp_user_timeout,
             interface=source.get("interface") or settings.interface,
         )
+
+    @property
+    def differs(self) -> bool:
+        """Do connections depend on the streams they are opened for?"""
+        settings, address = self._server.settings, self._server.address
+        open_address = address.is_ip and (address.relative or address.host in UNSPECIFIED)
+        return settings.sni is not None or bool(settings.send_proxy) or self._borrow is not None or open_address
+
+    def identity(self, stream: Any) -> Hashable:
+        """All that a connection owes to its stream: only streams for which it would be the same may have it later (`http-reuse`)."""
+        settings = self._server.settings
+        try:
+            source: Any = stream.session.source if self._lends_client else self._borrow and self._borrow(stream)
+        except NoSource:
+            source = None
+        return self.endpoint(stream), self.server_name(stream), source, introduction(settings, stream) if settings.send_proxy else b""
 
     def connect(self, stream: Any) -> Connecting:
         """Begin to connect; the stream hears `on_connected` or `on_connect_failed`."""
@@ -75,7 +103,12 @@ class Dialer:
 
     def options(self, stream: Any) -> ConnectOptions:
         """How to connect for this stream: with `usesrc` from an address that need not be ours."""
-        borrowed = self._borrow(stream) if self._borrow is not None else None
+        try:
+            borrowed = self._borrow(stream) if self._borrow is not None else None
+        except NoSource:
+            stream.backend.counters.econ += 1
+            stream.server.counters.econ += 1
+            raise Stop("I", "C", 500) from None
         return self._options if borrowed is None else replace(self._options, source=borrowed, source_ports=None, transparent=True)
 
     def endpoint(self, stream: Any) -> Endpoint:
@@ -85,7 +118,7 @@ class Dialer:
             return address.endpoint()
         host, port = stream.session.destination
         port = port + address.port if address.relative else address.port
-        unspecified = address.host in ("0.0.0.0", "::") and host
+        unspecified = address.host in UNSPECIFIED and host
         return Endpoint.tcp(host if unspecified else address.host, port)
 
     def server_name(self, stream: Any) -> str | None:
@@ -133,9 +166,7 @@ def from_header(name: bytes, occurrence: int) -> Borrow:
             host = values[occurrence - 1 if occurrence > 0 else occurrence].decode("latin-1").strip()
             ip_address(host)
         except IndexError:
-            stream.backend.counters.econ += 1
-            stream.server.counters.econ += 1
-            raise Stop("I", "C", 500) from None
+            raise NoSource from None
         except ValueError:
             return None
         return Endpoint.tcp(host, 0)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NO_BODY, LENGTH = Framing.NONE, Framing.LENGTH
 ODD_METHODS = frozenset((b"HEAD", b"CONNECT"))
 CHALLENGES = frozenset((401, 407))
-LONGEST = 16384  # bytes of a response: far below what makes a connection blocked
+LONGEST = 16384  # bytes of a response: far below what makes a connection blocked, when nothing else waits on it
 
 
 # -- the request
@@ -100,7 +100,7 @@ def go(front: ClientH1, request: Request, data: bytes, start: int, now: float) -
     back = choose(stream, backend)
     if back is None:
         return leave(stream, PREPARED)
-    untouched = known is not None and request.target is target and request.method is method and request.headers == known.headers
+    untouched = known is not None and known.tail and request.target is target and request.method is method and request.headers == known.headers
     send(stream, back, data[:start] + known.tail if untouched else outgoing_request_head(request, close=False))  # type: ignore[union-attr]
     return None
 
@@ -153,6 +153,7 @@ def send(stream: HttpStream, back: ServerH1, head: bytes) -> None:
     back.requests += 1
     back.request_method = stream.request.method
     back.upgrade = None
+    back.interim = False
     if not back.transport.is_closing():
         totals.h1_bytes_out += len(head)
         back.transport.write(head)
@@ -180,7 +181,8 @@ def finish(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
     line, front = STATUS_LINE.match(data), stream.front
     if (
         line is None or back.request_method in ODD_METHODS or back.buffer or len(data) > LONGEST
-        or front.gone or front.at_eof or front.blocked or front.frontend.stopped or stream.process.stopping
+        or front.gone or front.at_eof or front.frontend.stopped or stream.process.stopping
+        or front.transport.get_write_buffer_size()  # a client that does not read
     ):  # fmt: skip
         stream.enter(SENT)
         return False

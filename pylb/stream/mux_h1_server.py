@@ -26,7 +26,7 @@ class ServerH1(H1):
     """The server's side: one connection to a server, with a stream or idle in the pool."""
 
     __slots__ = (
-        "closing", "established", "interim", "limits", "polite", "private", "process", "request_method",
+        "closing", "established", "identity", "interim", "limits", "polite", "private", "process", "request_method",
         "requests", "reusable", "room", "server", "source_session", "stream", "upgrade",
     )  # fmt: skip
 
@@ -49,6 +49,8 @@ class ServerH1(H1):
         self.request_method = b"GET"
         self.upgrade: bytes | None = None
         self.established = False
+        identity = server.pool.identity
+        self.identity = identity(stream) if identity is not None else None  # what it owes to its first stream
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's own class is not a subclass

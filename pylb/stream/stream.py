@@ -54,7 +54,7 @@ class HttpStream(Stream):
     applet: Any = None
     body_expire = NEVER  # until when rules wait for the body
     bytes_out_before = 0  # `bytes_out` when the request was first sent
-    client_aborted = client_half_closed = invalid_body = invalid_request = False
+    client_half_closed = invalid_body = invalid_request = False
     forsaken = server_reset = False  # the server died under a request that can be repeated: it is as if it had never been
     hints = NO_HEADERS  # fields of the 103 being made (`early-hint`)
     passed = False  # `tcp-request content` rules of the frontend ran for the raw stream it was before (`upgrade`)
@@ -194,10 +194,6 @@ class HttpStream(Stream):
         if back is not None and back.out:
             back.flush()
 
-    def keeps_pooled(self) -> bool:
-        """May the request go on a connection that served others (`http-reuse`)?"""
-        return True
-
     def request_progress(self) -> tuple[int, bool]:
         """How much of the body is there, and whether that is all there will be."""
         return self.inbox_size, self.request_complete
@@ -299,7 +295,6 @@ class HttpStream(Stream):
 
     def on_client_eof(self) -> None:
         """The client closed its half before its request was complete."""
-        self.client_aborted = True
         self.keep_client = False
         if self.tunnel:
             self.on_request_end(Headers())

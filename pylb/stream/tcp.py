@@ -154,10 +154,6 @@ class TcpStream(Stream):
     def both_ended(self) -> bool:
         return self.request_complete and self.response_complete and not self.front.blocked and not self.back.blocked
 
-    def keeps_pooled(self) -> bool:
-        """TCP connections are never reused."""
-        return False
-
     def touch(self, of_client: bool = True, of_server: bool = True) -> None:
         """Something moved: both sides' patience starts anew, or only that of the side that moved it under `option independent-streams`
         (`timeout tunnel` replaces both once a server is there)."""

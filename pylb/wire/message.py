@@ -106,7 +106,6 @@ class Response:
         "head_size",  # bytes of the head on the wire, empty line included
         "known",  # the block of fields it came with, when the reader knew that already
         "odd",  # why it is captured though it was accepted
-        "odd",  # why it is captured though it was accepted
     )
 
     def __init__(

@@ -41,13 +41,10 @@ UNREAD_FIELDS = {
     "Global.insecure_fork": "decides a warning; processes may always be made",
     "Global.no_exit_on_failure": "HAProxy leaves with its last worker all the same",
     "Global.mworker_max_reloads": "reloading is told not to be implemented",
-    "Proxy.email_alert": "the word is refused",
     "Global.localpeer": "there are no peers yet; HAPROXY_LOCALPEER is set while the word is read",
     "Global.insecure_setuid": "privileges of child processes are never restricted",
     "Global.max_idletimer": "TLS records have one size whether the connection was idle or not",
     "Global.ca_base": "file names are completed while words are read",
-    "Global.server_state_base": "loading states of servers is refused; a missing file is told",
-    "Global.server_state_file": "loading states of servers is refused; a missing file is told",
     "Global.unix_bind_prefix": "applied to each unix socket while its `bind` line is read",
     "Global.unix_bind_mode": "applied to each unix socket while its `bind` line is read",
     "Global.unix_bind_uid": "applied to each unix socket while its `bind` line is read",
@@ -57,16 +54,11 @@ UNREAD_FIELDS = {
     "Server.sni_source": "the text of `sni`, of which the expression is what counts",
     "Server.pool_low_conn": "keeps threads from stealing connections from each other; there is one pool",
     "Server.max_reuse": "HAProxy heeds it on HTTP/2 connections only",
-    "Server.no_stick": "there are no stick rules yet that would stick to the server",
-    "Server.init_addr": "obeyed while names are resolved, before anything runs",
     "Server.resolve_opts": "names that change while running need `resolvers`, which is refused",
     "Server.ws": "there is no HTTP/2 to servers yet whose WebSockets would go another way",
     "Server.template": "servers of a template differ from others in nothing but how they were written",
     "Proxy.no_options": "`no option` has removed the option already; the note is for `defaults` that are inherited later",
     "Proxy.default_server": "copied into each `server` line",
-    "Proxy.load_server_state": "only `none` is accepted",
-    "Proxy.log_format_source": "the text of `log-format`, compiled when all is read",
-    "Userlist.memberships": "become groups of the users when all is read",
 }
 UNREAD_OPTIONS = {
     **options.NO_EFFECT,
@@ -76,13 +68,8 @@ UNREAD_OPTIONS = {
     "external-check": "is a kind of health check",
 }
 UNREAD_KEYS = {
-    "log order": "how HAProxy sorts targets, which nobody sees",
     "server-state-file-name": "loading states of servers is refused",
-    "dispatch": "refused",
     "stick-table place": "for messages about the configuration",
-    "balance set": "for checks of the configuration",
-    "log-format place": "for messages about the configuration",
-    "captures": "for checks of the configuration",
 }
 
 
@@ -149,3 +136,16 @@ def test_exception_is_needed(name: str) -> None:
 def test_word_without_effect_has_a_reason(name: str) -> None:
     word = no_effect.NO_EFFECT[name]
     assert word.reason or word.check is no_effect.not_supported
+
+
+@pytest.mark.parametrize("field", sorted(UNREAD_FIELDS.keys() - {"Bind.process"}))  # much else has a process
+def test_field_needs_its_excuse(field: str) -> None:
+    owner, name = field.split(".")
+    assert (owner, name) in fields()
+    assert not readers()[0].get(name, set()) - ONLY_CHECKS
+
+
+@pytest.mark.parametrize("key", UNREAD_KEYS)
+def test_key_needs_its_excuse(key: str) -> None:
+    assert key in extra_keys()
+    assert not readers()[1].get(key, set()) - {"config/model.py"}

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import masks
 from stream_peers import PATIENCE, Behaviour, Idle, Origin, Played, Script, Seen, Turns, play_client
-from waiting import readable
+from waiting import readable, wait_until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Origin: one\r\n\r\nhello"
 POOLS = " default-server pool-purge-delay 1h\n"  # what lies idle in a pool shall not depend on when it is looked at
@@ -191,16 +191,7 @@ class Rig:
 
     # -- the program
     def _await_start(self) -> None:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if self.command("show info"):
-                    return
-            except (OSError, AssertionError):  # not yet
-                time.sleep(0.02)
-        said = self.errors.read_text("latin-1")
-        self.stop()
-        raise AssertionError(said)
+        wait_until(lambda: self.command("show info"), self.process, self.errors, 20, (OSError, AssertionError))
 
     def command(self, line: str) -> str:
         """What the stats socket answers; one at a time, since it takes few connections."""

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waiting import readable
+from waiting import readable, wait_until
 
 HOST = "Host: a.example\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Origin: one\r\n\r\nhello"
@@ -174,16 +174,7 @@ class Rig:
         return text.replace("DIR/", f"{self.directory.parent}/").replace("LOG_SOCKET", f"{self.directory}/log").replace("PAGE_HOST", host).replace("PAGE_PORT", str(port))
 
     def await_start(self) -> None:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if self.statistics():
-                    return
-            except OSError:
-                time.sleep(0.02)
-        said = self.errors.read_text("latin-1")
-        self.stop()
-        raise AssertionError(said)
+        wait_until(self.statistics, self.process, self.errors)
 
     def stop(self) -> None:
         self.process.kill()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from rules_rig import Case, get
 
 DESTINATION = "http-request set-dst str(PAGE_HOST)\nhttp-request set-dst-port int(PAGE_PORT)\n"
+FROM_TWO = [get("/x", f"X-F: 127.0.0.{last}\r\n") for last in (7, 8, 7, 8)]
 
 
 def source(name: str, of_server: str = "", of_backend: str = "", headers: str = "X-F: 127.0.0.7, 127.0.0.8\r\n", front: str = "") -> Case:
@@ -47,6 +48,10 @@ SOURCES = [
     source("header_missing", "source 127.0.0.5 usesrc hdr_ip(x-g)"),
     source("header_odd", "source 127.0.0.5 usesrc hdr_ip(x-f)", headers="X-F: foo\r\n"),
     source("header_backend", of_backend="source 127.0.0.5 usesrc hdr_ip(x-f,1)"),
+    *(
+        replace(source(f"header_changes_{mode}", "source 0.0.0.0 usesrc hdr_ip(x-f)", of_backend=f"http-reuse {mode}"), send=FROM_TWO, logs=4)
+        for mode in ("never", "safe", "always")
+    ),
     source("set_src", "source 0.0.0.0 usesrc clientip", front="http-request set-src str(127.0.0.77)"),
     replace(source("not_ours", "source 10.1.2.3"), patience=3.0, logs=2),
     replace(source("not_ours_retry", "source 10.1.2.3", of_backend="retries 1\ntimeout connect 100ms"), patience=3.0, logs=3),

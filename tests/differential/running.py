@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from oracle import HAPROXY
+from waiting import wait_until
 
 
 def free_ports(count: int) -> list[int]:
@@ -39,17 +39,11 @@ class Running:
         )
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen([HAPROXY, "-db", "-f", str(config)], stderr=errors, stdout=errors)
-        self._wait()
+        wait_until(self._accepts, self.process, self.errors, 5)
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.origin)).close()
-                return
-            except OSError:
-                time.sleep(0.01)
-        raise AssertionError(self.errors.read_text())
+    def _accepts(self) -> bool:
+        socket.create_connection(("127.0.0.1", self.origin)).close()
+        return True
 
     def command(self, line: str) -> str:
         """What the stats socket answers."""

@@ -44,14 +44,7 @@ OUT = [
     for words in ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c", "send-proxy-v2-ssl", "send-proxy-v2 proxy-v2-options authority,ssl")
 ]
 CASES = [*IN, *OUT]
-
-# Differences that are known and why they stand; one that is gone must leave this table.
-ACCEPTED = {
-    "out-send-proxy": "haproxy keeps connections that began with a header for other sessions of the same client; here they end with the session",
-}
-
-
-SUITE = Suite("proxy-headers", CASES, ACCEPTED)
+SUITE = Suite("proxy-headers", CASES)
 
 
 @pytest.mark.parametrize("name", SUITE.names())

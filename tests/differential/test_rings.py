@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from oracle import HAPROXY, needs_haproxy
-from waiting import readable
+from waiting import readable, wait_until
 
 pytestmark = needs_haproxy
 PROGRAMS = ((HAPROXY,), (sys.executable, "-m", "pylb"))
@@ -132,16 +132,7 @@ class Program:
         threading.Thread(target=run, daemon=True).start()
 
     def until(self, met: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if met():
-                    return
-            except OSError:
-                pass
-            time.sleep(0.02)
-        self.stop()
-        raise AssertionError(self.errors.read_text("latin-1"))
+        wait_until(met, self.process, self.errors)
 
     def stop(self) -> None:
         self.process.kill()

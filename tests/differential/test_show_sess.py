@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from certificates import make_bundle
 from oracle import HAPROXY, needs_haproxy
+from waiting import wait_until
 
 pytestmark = needs_haproxy
 PROGRAMS = ((HAPROXY,), (sys.executable, "-m", "pylb"))
@@ -120,15 +121,7 @@ class Program:
         return text
 
     def until(self, met: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if met():
-                    return
-            except OSError:
-                pass
-            time.sleep(0.02)
-        raise AssertionError(self.errors.read_text("latin-1"))
+        wait_until(met, self.process, self.errors)
 
     def stop(self) -> None:
         self.process.kill()

@@ -14,8 +14,8 @@ from farm import farm, server
 
 
 class Connection:
-    def __init__(self, requests: int = 1, session: object = None) -> None:
-        self.requests, self.source_session, self.closed = requests, session, False
+    def __init__(self, requests: int = 1, session: object = None, identity: object = None) -> None:
+        self.requests, self.source_session, self.identity, self.closed = requests, session, identity, False
 
     def close(self) -> None:
         self.closed = True
@@ -60,9 +60,32 @@ def test_never_keeps_a_connection_with_its_session() -> None:
     one.put(connection)
     assert ask(one, 2) is None
     assert ask(one, 2, session) is connection
+    one.identity = lambda stream: stream.identity
     one.put(connection)
+    assert one.get(SimpleNamespace(session=session, identity="other")) is None
     one.session_ended(session)
     assert connection.closed
+
+
+@pytest.mark.parametrize(("mode", "first", "later"), [("safe", "", "is"), ("aggressive", "s", "i"), ("always", "si", "")])
+def test_only_alike_connections_are_shared(mode: str, first: str, later: str) -> None:
+    one = pool(mode)
+    one.identity = lambda stream: stream.identity
+    used(one, 4)
+    one.note_use(4)
+    for identity in ("a", "b"):
+        for requests in (1, 2):
+            one.put(Connection(requests, identity=identity))
+    used(one, 0)
+    for number, expected in ((1, first), (2, later)):
+        taken = ""
+        while (connection := one.get(SimpleNamespace(session=Session(number), identity="b"))) is not None:
+            assert connection.identity == "b"
+            taken += "is"[connection.requests - 1]
+        assert taken == expected
+    assert one.get(SimpleNamespace(session=Session(2), identity="c")) is None
+    assert len(one) == 2
+    assert (one.server.counters.idle_conn_cur, one.server.counters.safe_conn_cur) == (1, 1)
 
 
 def test_limits() -> None:

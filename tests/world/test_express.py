@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
+from inspect import isawaitable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pylb.base.net import Endpoint
 from pylb.lab.peer import Peer
 from pylb.lab.stage import Stage
 from pylb.stream.stream import HttpStream
+from pylb.stream.verdict import Stop
 
 Make = Callable[..., Stage]
 FRONT, BACK, OTHER = Endpoint.tcp("10.0.0.1", 80), Endpoint.tcp("10.0.0.2", 80), Endpoint.tcp("10.0.0.3", 80)
@@ -39,6 +41,12 @@ backend be
 backend other
     server s1 10.0.0.3:80
 """
+ODD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx\x01y: 1\r\n\r\nok"
+ALL = "%ci %cp %fi %fp %bi %bp %si %sp %f %b %s %HM %HP %HQ %HU %HV %r %ST %B %U %Ta %Tc %Td %Th %Ti %Tq %TR %Tr %Tt %Tw %ac %fc %bc %sc %rc %sq %bq %tsc %ts %CC %CS %hr %hs %lc %rt"
+VARIABLES = """http-request set-var(sess.p) path if { path /a }
+    http-request set-var(txn.p) path
+    http-request set-var(req.p) path
+    http-request set-var(proc.p) path"""
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-from: s\r\n\r\nok"
 
 
@@ -46,7 +54,10 @@ def get(path: str = "/", method: str = "GET", fields: str = "") -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n".encode()
 
 
+UPGRADE = get(fields="Connection: upgrade\r\nUpgrade: x\r\n")
+
 Act = Callable[[Stage, Peer], Awaitable[None]]
+Event = Callable[[Stage, Peer], object]
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Case:
     """What a client does once its connection has served two requests, and how the server answers from the third on."""
 
     act: Act
-    answer: bytes = OK
+    answer: bytes | tuple[bytes, ...] = OK  # several: one after the other, and again
     front: str = ""
     back: str = ""
     words: str = ""
@@ -76,32 +87,80 @@ def ask(*requests: bytes, wait: float = 1.0) -> Act:
     return act
 
 
-def then(what: str, after: float = 0.5) -> Act:
-    """Ask, and do something else before the answer comes."""
+def in_pieces(*requests: bytes) -> Act:
+    """Send requests byte by byte."""
+
+    async def act(stage: Stage, client: Peer) -> None:
+        for request in requests:
+            for at in range(len(request)):
+                await client.send(request[at : at + 1])
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(1)
+
+    return act
+
+
+def then(*events: str, after: float = 0.5) -> Act:
+    """Ask, and let something else happen before the answer comes."""
 
     async def act(stage: Stage, client: Peer) -> None:
         await client.send(get("/last"))
-        await asyncio.sleep(after)
-        if what == "reset":
-            client.reset()
-        elif what == "finish":
-            client.close()
-        elif what == "more":
-            await client.send(get("/piped"))
-        elif what == "stop":
-            stage.process.stopping = True
-        elif what == "shut":
-            for mux in list(stage.process.sessions):
-                mux.stream.stop(stop())
+        for event in events:
+            await asyncio.sleep(after)
+            result = EVENTS[event](stage, client)
+            if isawaitable(result):
+                await result
         await asyncio.sleep(12)
 
     return act
 
 
-def stop() -> Any:
-    from pylb.stream.verdict import Stop
+def shut(stage: Stage, client: Peer) -> None:
+    for mux in list(stage.process.sessions):
+        mux.stream.stop(Stop("K", ""))
 
-    return Stop("K", "")
+
+def set_server(word: str) -> Event:
+    """A command changes the server's state."""
+    return lambda stage, client: stage.process.backends["be"].servers[0].command_state(word, stage.process.clock.now())
+
+
+EVENTS: dict[str, Event] = {
+    "reset": lambda stage, client: client.reset(),
+    "finish": lambda stage, client: client.close(),
+    "more": lambda stage, client: client.send(get("/piped")),
+    "much": lambda stage, client: client.send(get("/piped") * 800),
+    "stop": lambda stage, client: setattr(stage.process, "stopping", True),
+    "disable": lambda stage, client: setattr(stage.process.frontends["fe"], "stopped", True),
+    "maint": set_server("maint"),
+    "drain": set_server("drain"),
+    "shut": shut,
+}
+
+
+async def unread(stage: Stage, client: Peer) -> None:
+    """Ask again and again, and read nothing for a while."""
+    client.stop_reading()
+    for number in range(40):
+        await client.send(get(f"/{number}"))
+        await asyncio.sleep(0.1)
+    client.start_reading()
+    await asyncio.sleep(2)
+    await client.send(get("/last"))
+    await asyncio.sleep(9)
+
+
+async def crowd(stage: Stage, client: Peer) -> None:
+    """Other clients come, two requests each."""
+    others = [await stage.world.client(FRONT) for _ in range(4)]
+    for path in ("/a", "/b"):
+        for other in (client, *others):
+            await other.send(get(path))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(3)
+    for other in others:
+        client.buffer += b"|" + other.buffer
+        other.close()
 
 
 CASES = {
@@ -174,6 +233,53 @@ CASES = {
     "separate": Case(ask(get()), logs="option httplog\n    option log-separate-errors", answer=OK.replace(b"200", b"502")),
     "early-hint": Case(ask(get()), front="http-request early-hint link x"),
     "continue": Case(ask(get(fields="Expect: 100-continue\r\n"))),
+    "head-in-pieces": Case(in_pieces(get(), get("/2", fields="X-Other: 1\r\n"))),
+    "empty-lines-first": Case(ask(b"\r\n" + get(), b"\r\n\r\n" + get())),
+    "bare-line-ends": Case(ask(get().replace(b"\r\n", b"\n"), get())),
+    "absolute": Case(ask(get("http://a.example/x"), get("http://b.example/x"))),
+    "connect": Case(ask(get(method="CONNECT"), get())),
+    "options": Case(ask(get("*", method="OPTIONS"), get(method="OPTIONS"))),
+    "keep-alive-said": Case(ask(*[get(fields="Connection: keep-alive\r\n")] * 3), answer=OK.replace(b"x-from", b"connection: keep-alive\r\nx-from")),
+    "trailers-taken": Case(ask(*[get(fields="TE: trailers\r\n")] * 3)),
+    "two-hosts": Case(ask(*[get(fields="Host: b\r\n")] * 3)),
+    "upgrade": Case(ask(*[UPGRADE] * 2, b"raw"), answer=b"HTTP/1.1 101 Go\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nhi"),
+    "upgrade-refused": Case(ask(*[UPGRADE] * 3)),
+    "upgrade-unasked": Case(ask(get(), get()), answer=b"HTTP/1.1 101 Go\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nhi"),
+    "close-unsaid": Case(ask(get(), get(), get()), end="close"),
+    "reset-behind": Case(ask(get(), get(), get()), end="reset"),
+    "more-then-finish": Case(then("more", "finish"), after=1),
+    "much-more": Case(then("much"), after=2),
+    "disabled": Case(then("disable"), after=2),
+    "stopping-late": Case(then("stop"), after=1, front="option idle-close-on-response"),
+    "server-down": Case(then("maint"), after=2, words="check inter 60s on-marked-down shutdown-sessions"),
+    "drained": Case(then("drain"), after=2),
+    "unread": Case(unread, answer=b"HTTP/1.1 200 OK\r\ncontent-length: 12000\r\n\r\n" + b"x" * 12000),
+    "interim-then-odd": Case(ask(*[get()] * 4), answer=(b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n" + OK, OK, ODD), back="option accept-invalid-http-response"),
+    "set-src": Case(ask(get("/a"), get("/b")), front="http-request set-src str(1.2.3.4) if { path /a }"),
+    "set-connection": Case(ask(get(), get()), front="http-request set-header connection close"),
+    "set-length": Case(ask(get(), get()), front="http-request set-header content-length 0"),
+    "set-coding": Case(ask(get(), get()), front="http-request set-header transfer-encoding chunked"),
+    "set-head": Case(ask(get(), get()), front="http-request set-method HEAD"),
+    "set-variables": Case(ask(get("/a"), get()), front=VARIABLES, logs='log-format "%[var(sess.p)] %[var(txn.p)] %[var(req.p)] %[var(proc.p)]"'),
+    "captures": Case(ask(get(), get()), front="http-request capture path len 9\n    http-request capture hdr(host) len 3"),
+    "silent-log": Case(ask(get("/a"), get()), front="http-request set-log-level silent if { path /a }"),
+    "id-in-header": Case(ask(get(), get()), front="unique-id-format %{+X}o%rt-%rc\n    http-request set-header x-id %[unique-id]", logs='log-format "%ID"'),
+    "all-logged": Case(ask(get(), get("/a?b"), wait=3), after=1.2, logs=f'log-format "{ALL}"'),
+    "answer-logged": Case(ask(get(), get()), logs='log-format "%[capture.res.ver] %[capture.req.uri] %[be_id] %[srv_id] %[method] %[bc_http_major]"'),
+    "reject": Case(ask(get("/no")), front="http-request reject if { path /no }"),
+    "auth": Case(ask(get("/no"), get()), front="http-request auth if { path /no }"),
+    "own-pages": Case(ask(get(), get()), words="disabled", back="http-error status 503 content-type text/plain string gone"),
+    "never-reused": Case(crowd, back="http-reuse never"),
+    "aggressively-reused": Case(crowd, back="http-reuse aggressive", after=0.3),
+    "always-reused": Case(crowd, back="http-reuse always", after=0.3),
+    "crowd": Case(crowd, after=0.3),
+    "crowd-queued": Case(crowd, after=0.3, words="maxconn 1"),
+    "crowd-in-turn": Case(crowd, after=0.3, back="server s0 10.0.0.3:80"),
+    "crowd-least": Case(crowd, after=0.3, back="balance leastconn\n    server s0 10.0.0.3:80 maxconn 2"),
+    "crowd-full": Case(crowd, after=0.3, words="maxconn 1 maxqueue 1", back="timeout queue 100ms"),
+    "pool-of-none": Case(crowd, words="pool-max-conn 0"),
+    "pool-of-one": Case(crowd, words="pool-max-conn 1", after=0.3),
+    "pool-purged": Case(crowd, words="pool-purge-delay 0"),
 }  # fmt: skip
 
 
@@ -181,16 +287,16 @@ def origin(case: Case) -> Callable[[Peer], Awaitable[None]]:
     """A server that answers two requests at once, and the others as the case says; it notes what it was asked."""
 
     async def serve(peer: Peer) -> None:
-        number = 0
         while not peer.ended and not peer.lost:
             heard = bytes(await peer.expect(b"\r\n\r\n"))
             HEARD.append(heard)
-            number += 1
             if b"/warm" in heard:
                 await peer.send(OK)
                 continue
             await asyncio.sleep(case.after)
-            answer = case.answer.replace(b"\r\n", b"\r\nx-number: %d\r\n" % len(HEARD), 1) if case.numbered else case.answer
+            answer = case.answer if isinstance(case.answer, bytes) else case.answer[(len(HEARD) - 3) % len(case.answer)]
+            if case.numbered:
+                answer = answer.replace(b"\r\n", b"\r\nx-number: %d\r\n" % len(HEARD), 1)
             size = case.pieces or len(answer) or 1
             for at in range(0, len(answer), size):
                 await peer.send(answer[at : at + size])

@@ -421,3 +421,34 @@ def test_redispatch_finds_the_living_server(stage: Make) -> None:
 
     assert max(scene.run(story)) < 0.1
     assert scene.process.backends["be"].counters.wredis == 4
+
+
+def test_who_wants_another_address_gets_another_connection(stage: Make) -> None:
+    """`server s 0.0.0.0`: the address is the client's destination, which clients and rules choose."""
+    asked = []
+    places = [Endpoint.tcp(f"10.0.0.{number}", 8080) for number in (1, 2, 3)]
+    text = config(extra="http-reuse always").replace("bind 10.0.0.1:80", "bind 10.0.0.1:80\n    bind 10.0.0.2:80\n    http-request set-dst hdr(x-to)")
+    scene = stage(text.replace("server s1 10.0.0.2:80", "server s1 0.0.0.0:8080"))
+
+    def serving(number: int) -> Handler:
+        async def serve(peer: Peer) -> None:
+            while await peer.expect(b"\r\n\r\n"):
+                asked.append(number)
+                await peer.send(OK)
+
+        return serve
+
+    for number, place in enumerate(places, 1):
+        scene.origin(place, serving(number))
+
+    async def story(scene: Stage) -> None:
+        clients = [await scene.world.client(Endpoint.tcp(f"10.0.0.{number}", 80)) for number in (1, 2)]
+        for number, to in ((0, ""), (1, ""), (0, "10.0.0.3"), (0, ""), (1, "10.0.0.3"), (1, "10.0.0.1")):
+            await clients[number].send(GET.replace(b"host: a", b"host: a\r\nx-to: " + to.encode() if to else b"host: a"))
+            await clients[number].expect(b"ok")
+        for client in clients:
+            client.close()
+
+    scene.run(story)
+    assert asked == [1, 2, 3, 1, 3, 1]
+    assert scene.process.backends["be"].servers[0].counters.reuse

@@ -13,7 +13,7 @@ from pylb.base.errors import Alert
 from pylb.config.tls import store_of
 from pylb.control.registry import NOTICE, Answer, Level, Message, Refusal, Words, command
 from pylb.keywords.cli.certificate_text import described, details
-from pylb.stream.dial import Dialer
+from pylb.stream.dial import attach
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
@@ -39,7 +39,7 @@ def uses(process: Process, path: str) -> list[Callable[[], None]]:
 
 
 def dial_again(server: Any) -> None:
-    server.connect = Dialer(server).connect
+    attach(server)
 
 
 # -- show

@@ -11,7 +11,7 @@ from pylb.keywords.cli.addresses import drop_idle, set_address, set_agent_addres
 from pylb.keywords.cli.common import INTEGER, find_server
 from pylb.proxy.transition import Transition
 from pylb.proxy.weights import EMPTY, TRAILING
-from pylb.stream.dial import Dialer
+from pylb.stream.dial import attach
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
@@ -87,7 +87,7 @@ def set_ssl(cli: Cli, server: Server, words: Words) -> Message:
         raise Refusal("'set server <srv> ssl' expects 'on' or 'off'.\n")
     server.settings.ssl = words[0] == "on"
     server.tls_suspended = not server.settings.ssl
-    server.connect = Dialer(server).connect
+    attach(server)
     drop_idle(server)
     return Message(NOTICE, "server ssl setting updated.\n")
 
