@@ -512,6 +512,7 @@ PLAYS["stick match and store"] = (*(f"nostick {target}" for target in ("/?k=a", 
 PLAYS["stick by command"] = ("> set table nostick key z data.server_id 3", "nostick /?k=z", "nostick /?k=z", "> set table nostick key z data.server_id 9", "nostick /?k=z", "> show table nostick")
 PLAYS["stick order"] = (*(f"order {target}" for target in ("/?k=a&j=b", "/?k=a&j=c", "/use?k=a", "/?k=a", "/?j=b", "/use?k=n", "/?k=n", "/?j=n", "/?k=m&j=n")), "> show table order", "> show table str2")
 PLAYS["several counters"] = ("variety /", "variety /404", "> show table v", "> show table vs", "close", "variety /deny", "> show table v", "close", "> show table v", "> show table vs", "variety /", b"variety GARBAGE\r\n\r\n", "> show table v")
+PLAYS["metrics"] = ("keys /str k: abc", b"metrics GET /metrics?scope=sticktable HTTP/1.0\r\n\r\n", "> clear table str")
 PLAYS["all tables"] = ("> show table",)
 commands(
     "set table arr key 5 data.gpt0 3", "set table arr key 5 data.gpt 3", "set table arr key 5 data.gpc 3 data.gpc_rate 4", "set table arr key 5 data.gpt[1] 3",
