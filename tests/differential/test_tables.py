@@ -120,7 +120,8 @@ def receive(client: socket.socket) -> bytes:
         data += piece
         head, end, rest = data.partition(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        if not piece or (end and len(rest) >= int(length[1] if length else 0)) or not data.startswith(b"HTTP"):
+        whole = rest.endswith(b"0\r\n\r\n") if b"ransfer-encoding: chunked" in head else len(rest) >= int(length[1] if length else 0)
+        if not piece or (end and whole) or not data.startswith(b"HTTP"):
             return data
 
 
