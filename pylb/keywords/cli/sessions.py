@@ -6,7 +6,7 @@ The lines have HAProxy's form (`control.stream_text`). Identifiers are those of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from pylb.control.registry import Answer, Level, Refusal, Words, command
@@ -41,38 +41,24 @@ def show_sessions(cli: Cli, words: Words) -> Answer:
     """The streams, one of them, or everything about all."""
     wanted = words.at(0)
     if wanted == "all":
-        return everything(cli)
+        return dump(cli, details, own_details)
     if wanted[:1].isdigit() and number_of(wanted):
         stream = find(cli, wanted)
         if stream is None:
             return "Session not found.\n"
         return details(cli, stream)
-    return listing(cli)
+    return dump(cli, summary, own_summary)
 
 
-def everything(cli: Cli) -> Iterator[str]:
-    note(cli)
-    sent = 0
-    for stream in streams(cli):
-        text = details(cli, stream)
-        sent += len(text)
-        yield text
-    yield own_details(cli, sent)
-
-
-def note(cli: Cli) -> None:
-    """Streams that begin from now on belong to the next epoch."""
+def dump(cli: Cli, of_stream: Callable[[Cli, Any], str], of_own: Callable[[Cli, int], str]) -> Iterator[str]:
+    """Every stream, then the command's own, which tells how much was said before. Streams that begin from now on belong to the next epoch."""
     cli.process.listings.append(cli.process.counters.requests_total)
-
-
-def listing(cli: Cli) -> Iterator[str]:
-    note(cli)
     sent = 0
     for stream in streams(cli):
-        text = summary(cli, stream)
+        text = of_stream(cli, stream)
         sent += len(text)
         yield text
-    yield own_summary(cli, sent)
+    yield of_own(cli, sent)
 
 
 @command("shutdown session", usage="shutdown session [id]", help="kill a specific session", level=Level.ADMIN)
