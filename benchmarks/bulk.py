@@ -14,20 +14,19 @@ from typing import Any
 
 import uvloop
 
-SPACE = 1 << 20  # bytes taken in at once
+from benchmarks.messages import Messages
 
 
-class Client(asyncio.BufferedProtocol):
+class Client(Messages):
     """Makes transfers until `left` (shared by all connections) is used up."""
 
     def __init__(self, left: list[int], message: bytes, size: int) -> None:
-        self.left, self.message, self.size = left, message, size
-        self.space = bytearray(SPACE)
-        self.head, self.missing, self.done = b"", 0, 0
+        super().__init__(size)
+        self.left, self.message, self.done = left, message, 0
         self.over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: Any) -> None:
-        self.transport = transport
+        super().connection_made(transport)
         self.next()
 
     def next(self) -> None:
@@ -36,24 +35,15 @@ class Client(asyncio.BufferedProtocol):
             self.transport.close()
             return
         self.left[0] -= 1
-        self.head, self.missing = b"", self.size
         self.transport.write(self.message)
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.space
+    def began(self, head: bytes) -> None:
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"wrong answer: {head[:200]!r}")
 
-    def buffer_updated(self, count: int) -> None:
-        if self.head.endswith(b"\r\n\r\n"):
-            self.missing -= count
-        else:
-            head, found, body = (self.head + self.space[:count]).partition(b"\r\n\r\n")
-            self.head = head + found
-            self.missing -= len(body)
-            if found and not head.startswith(b"HTTP/1.1 200"):
-                raise SystemExit(f"wrong answer: {head[:200]!r}")
-        if not self.missing:
-            self.done += 1
-            self.next()
+    def ended(self) -> None:
+        self.done += 1
+        self.next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.over.set_result(self.done)

@@ -13,10 +13,10 @@ from typing import Any
 
 import uvloop
 
+from benchmarks.messages import Messages
 from benchmarks.running import python, which
 
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-SPACE = 1 << 20
 CONFIGURATION = """
 global
     nbthread 1
@@ -51,31 +51,15 @@ class Origin(asyncio.Protocol):
         self.transport.write(RESPONSE * data.count(b"\r\n\r\n"))
 
 
-class Bulk(asyncio.BufferedProtocol):
+class Bulk(Messages):
     """Takes a head and `size` bytes, answers with as many."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        super().__init__(size)
         self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
-        self.space = bytearray(SPACE)
-        self.head, self.missing = b"", size
 
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.space
-
-    def buffer_updated(self, count: int) -> None:
-        if self.head.endswith(b"\r\n\r\n"):
-            self.missing -= count
-        else:
-            head, found, body = (self.head + self.space[:count]).partition(b"\r\n\r\n")
-            self.head = head + found
-            self.missing -= len(body)
-        if not self.missing:
-            self.head, self.missing = b"", self.size
-            self.transport.write(self.answer)
+    def ended(self) -> None:
+        self.transport.write(self.answer)
 
 
 async def serve(ports: list[int], size: int) -> None:
