@@ -43,13 +43,7 @@ def request_standing(head: bytes, limits: Limits) -> Standing:
 
 
 def _request(reader: Reader) -> tuple[Request, int]:
-    reader.before(h1_state.RQBEFORE_CR)
-    start = reader.at
-    if TOKEN.match(reader.buf, start, start + 1)[0]:  # type: ignore[index]  # it matches everywhere
-        reader.state = h1_state.RQMETH
-    method = reader.run(TOKEN)
-    if reader.at == start:
-        raise reader.fail(start, "invalid method")
+    _, method = reader.first_word(TOKEN, "invalid method", h1_state.RQBEFORE_CR, h1_state.RQMETH)
     _no_old_request(reader, False)
     reader.blanks("invalid method", h1_state.RQMETH_SP)
     _no_old_request(reader, False)

@@ -6,7 +6,7 @@ import re
 
 from pylb.wire import h1_state
 from pylb.wire.h1_fields import Fields
-from pylb.wire.h1_reader import ANY_VERSION, CR, LF, RAW_COST, TEXT, TOKEN, VERSION, Incomplete, Limits, Reader, is_new, version_number
+from pylb.wire.h1_reader import ANY_VERSION, CR, LF, RAW_COST, TEXT, VERSION, Incomplete, Limits, Reader, is_new, version_number
 from pylb.wire.h1_state import Standing
 from pylb.wire.headers import BLANKS
 from pylb.wire.message import Framing, Response
@@ -39,13 +39,7 @@ ASKED_WITH = {b"HEAD": h1_state.TO_HEAD, b"CONNECT": h1_state.TO_CONNECT}
 
 
 def _response(reader: Reader, request_method: bytes, upgrade: bytes | None) -> tuple[Response, int]:
-    reader.before(h1_state.RPBEFORE_CR)
-    start = reader.at
-    if TOKEN.match(reader.buf, start, start + 1)[0]:  # type: ignore[index]  # it matches everywhere
-        reader.state = h1_state.RPVER
-    version = reader.run(VERSION)
-    if reader.at == start:
-        raise reader.fail(start, "invalid version")
+    start, version = reader.first_word(VERSION, "invalid version", h1_state.RPBEFORE_CR, h1_state.RPVER)
     if is_new(version) and reader.buf[reader.at] in BLANKS:
         reader.flags |= h1_state.VERSION_11
     reader.blanks("invalid version", h1_state.RPVER_SP)

@@ -129,6 +129,17 @@ class Reader:
         while self.end_of_line(after_cr):
             self.state = state
 
+    def first_word(self, pattern: re.Pattern[bytes], why: str, after_cr: str, state: str) -> tuple[int, bytes]:
+        """The first word of a start line, and where it begins. `state` is entered with the first byte that a token may have."""
+        self.before(after_cr)
+        start = self.at
+        if TOKEN.match(self.buf, start, start + 1)[0]:  # type: ignore[index]  # it matches everywhere
+            self.state = state
+        word = self.run(pattern)
+        if self.at == start:
+            raise self.fail(start, why)
+        return start, word
+
     def blanks(self, why: str, state: str) -> None:
         """Step over the blanks that must separate two words of a start line."""
         if self.peek() not in BLANKS:
