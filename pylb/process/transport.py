@@ -36,11 +36,12 @@ Handler = Callable[[int], None]
 class Poller:
     """Which sockets have something to tell. The loop watches its descriptor."""
 
-    __slots__ = ("_epoll", "change", "handlers", "loop", "watch")
+    __slots__ = ("_epoll", "change", "handlers", "loop", "space", "watch")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop, self._epoll = loop, select.epoll()
         self.handlers: dict[int, Handler] = {}
+        self.space = memoryview(bytearray(MOST))  # to read into: an object of this size for each read would cost more than the read
         self.watch, self.change = self._epoll.register, self._epoll.modify
         loop.add_reader(self._epoll.fileno(), self._ready)
 
@@ -64,12 +65,16 @@ class Poller:
     def _dispatch(self, happened: Iterable[tuple[int, int]]) -> None:
         """Each edge is told once: what an exception leaves over is told in the next turn."""
         find, left = self.handlers.get, iter(happened)
+        handler: Handler | None = None
         try:
             for descriptor, events in left:
                 handler = find(descriptor)
                 if handler is not None:
                     handler(events)
+                    handler = None
         finally:
+            if handler is not None and isinstance(owner := getattr(handler, "__self__", None), SocketTransport):
+                owner.abort()  # its protocol has a bug: as uvloop does, rather than to leave it with an edge that was told
             rest = list(left)
             if rest:
                 self.loop.call_soon(self._dispatch, rest)
@@ -79,14 +84,14 @@ class SocketTransport(asyncio.Transport):
     """One connected socket."""
 
     __slots__ = (
-        "_data_received", "_descriptor", "_eof", "_eof_wanted", "_high", "_low", "_missed", "_names", "_poller", "_protocol", "_recv",
+        "_data_received", "_descriptor", "_eof", "_eof_wanted", "_high", "_low", "_missed", "_names", "_poller", "_protocol", "_receive",
         "_send", "_sock", "_stalled", "_unsent", "_unsent_size", "closing", "paused",
     )  # fmt: skip
 
     def __init__(self, poller: Poller, sock: Socket, names: dict[str, Any]) -> None:
         """`names`: what is known already of "peername" and "sockname"."""
         self._poller, self._sock, self._names = poller, sock, names
-        self._descriptor, self._recv, self._send = sock.fileno(), sock.recv, sock.send
+        self._descriptor, self._receive, self._send = sock.fileno(), sock.recv_into, sock.send
         self._high, self._low = HIGH_WATER, HIGH_WATER // 4
         self._unsent: list[memoryview] | None = None
         self._unsent_size = 0
@@ -146,41 +151,34 @@ class SocketTransport(asyncio.Transport):
     def _happened(self, events: int) -> None:
         if self._unsent is not None and events & OUTGOING:
             self._send_unsent()
-        if not events & INCOMING:
-            return
         if self.paused:
             self._missed = True
-            return
-        sound = False
-        try:
+        elif events & INCOMING:
             self._read(events & HANGUP != 0)
-            sound = True
-        finally:
-            if not sound:
-                self.abort()
 
     def _read(self, to_the_end: bool) -> None:
+        poller = self._poller
         for _ in range(MOST_READS):
             if self.closing or self._eof:
                 return
             try:
-                data = self._recv(MOST, AT_ONCE)
+                size = self._receive(poller.space, MOST, AT_ONCE)
             except BlockingIOError:
                 return
             except OSError as error:
                 self._break(error)
                 return
-            if not data:
+            if not size:
                 self._end_of_file()
                 return
-            self._data_received(data)
+            self._data_received(bytes(poller.space[:size]))
             if self.paused:
                 self._missed = True
                 return
-            if len(data) < MOST and not to_the_end:
+            if size < MOST and not to_the_end:
                 return
         self._missed = True
-        self._poller.loop.call_soon(self._catch_up)
+        poller.loop.call_soon(self._catch_up)
 
     def _end_of_file(self) -> None:
         self._eof = True
