@@ -128,13 +128,13 @@ class _Listening:
 class _Connecting:
     """One outgoing connection until its transport exists."""
 
-    __slots__ = ("_endpoint", "_factory", "_failed", "_is_ip", "_poller", "_sock", "_watched")
+    __slots__ = ("_connected", "_endpoint", "_factory", "_failed", "_is_ip", "_poller", "_sock", "_watched")
 
     def __init__(self, poller: Poller, factory: ProtocolFactory, failed: Callable[[OSError], None]) -> None:
         self._poller, self._factory = poller, factory
         self._failed: Callable[[OSError], None] | None = failed
         self._sock: Socket | None = None
-        self._watched = False
+        self._watched = self._connected = False
 
     def begin(self, endpoint: Endpoint, options: ConnectOptions) -> None:
         self._is_ip, self._endpoint, poller = endpoint.is_ip, endpoint, self._poller
@@ -149,12 +149,17 @@ class _Connecting:
         elif number:
             poller.loop.call_soon(self._fail_with, os_error(number))
         else:
+            self._connected = True
             poller.loop.call_soon(self._arrive)
 
     def cancel(self) -> None:
         """Give up."""
         self._failed = None
         self._drop()
+
+    def settle(self) -> None:
+        if self._connected:
+            self._arrive()
 
     def _drop(self, *, reset: bool = False) -> None:
         sock, self._sock = self._sock, None
