@@ -130,6 +130,9 @@ class WorldConnecting:
             self._reserved.embryonic -= 1
             self._reserved = None
 
+    def settle(self) -> None:
+        """Nobody is that fast here."""
+
     def _later(self, delay: float, call: Callable[..., None], *arguments: Any) -> None:
         self._timer = self._world.call_later(delay, call, *arguments)
 

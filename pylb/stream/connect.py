@@ -214,6 +214,10 @@ async def attempt(stream: Any, server: Server) -> None:
     server.counters.session_started(stream.process.clock.now())
     count_connection(server, 1)
     stream.connecting = server.connect(stream)
+    stream.when = "C"
+    stream.connecting.settle()
+    if stream.back is not None:
+        return
     stream.step_expire = stream.process.clock.now() + backend.timeout_connect
     try:
         await stream.wait("C", lambda: stream.back is not None or stream.connect_error is not None)
