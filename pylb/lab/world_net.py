@@ -131,7 +131,13 @@ class WorldConnecting:
             self._reserved = None
 
     def settle(self) -> None:
-        """Nobody is that fast here."""
+        if not self._world.hasty:
+            return
+        self._timer.cancel()
+        self._syn()
+        if self._reserved is not None:
+            self._timer.cancel()
+            self._established(self._reserved)
 
     def _later(self, delay: float, call: Callable[..., None], *arguments: Any) -> None:
         self._timer = self._world.call_later(delay, call, *arguments)

@@ -130,7 +130,7 @@ class HttpStream(Stream):
                 await connect.assign(self)
             if self.server.settings.redir is not None:  # type: ignore[union-attr]
                 scruples.redirect(self, self.server)  # type: ignore[arg-type]
-            if self.back is None and not connect.reuse(self):
+            if self.back is None and (self.connecting is not None or not connect.reuse(self)):
                 await connect.establish(self)
             if self.backend.tcp_response_content:  # type: ignore[union-attr]
                 await response_steps.content_rules(self)
