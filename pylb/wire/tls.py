@@ -41,6 +41,8 @@ _SMALL: Final = 4096
 _RECORD_HEAD: Final = 5  # bytes: type, version, length (RFC 8446 5.1)
 _APPLICATION_DATA: Final = 23
 UNKNOWN: Final = -1
+SOON: Final = "soon"  # not with what ended the handshake
+LATE: Final = "late"  # with anything that comes
 _TLS_RECORDS: Final = (b"\x14\x03", b"\x15\x03", b"\x16\x03", b"\x17\x03")
 _scratch: list[Any] = []  # free work buffers; taken out while in use, since OpenSSL calls let other threads run
 
@@ -62,7 +64,8 @@ class Tls:
         self._ssl: Any = None
         self._into_ssl: Any = None
         self._from_ssl: Any = None
-        self._early, self._alert, self._grown, self._session_due = b"", b"", True, False
+        self._early, self._alert, self._grown = b"", b"", True
+        self._session_due: str | None = None  # TLS 1.3: a session that the server has still to give
         self._missing = 0  # bytes of the record that has begun to come; UNKNOWN when its head came in pieces
         self._unsent: list[bytes] = []
         self._hello: ClientHello | None = None
@@ -206,7 +209,7 @@ class Tls:
             self._hello = None
         if self.context.reuse:
             if self.facts.version == "TLSv1.3":
-                self._session_due = True
+                self._session_due = SOON
             else:
                 self._remember()
         unsent, self._unsent = self._unsent, []
@@ -240,13 +243,14 @@ class Tls:
                 if not data:
                     raise TlsError(why)
             self.eof = True  # after an error behind good data: the data first, the next receive or the transport's end tells the rest
-        if self._session_due and data:
-            self._remember()
+        if self._session_due:
+            if data or self._session_due is LATE:
+                self._remember()
+            self._session_due = None if data else LATE
         return data
 
     def _remember(self) -> None:
-        """Keep the session for the next connection to this server; TLS 1.3 gives it with or before its first data."""
-        self._session_due = False
+        """Keep the session for the next connection to this server; TLS 1.3 gives it after the handshake, with or before its first data."""
         assert self.connection is not None
         session = self.connection.get_session()
         if session is not None:
