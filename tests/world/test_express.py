@@ -279,6 +279,16 @@ CASES = {
     "crowd-full": Case(crowd, after=0.3, words="maxconn 1 maxqueue 1", back="timeout queue 100ms"),
     "pool-of-none": Case(crowd, words="pool-max-conn 0"),
     "pool-of-one": Case(crowd, words="pool-max-conn 1", after=0.3),
+    "deny-piped": Case(ask(get("/no") + get("/yes") + get("/no"), get()), front="http-request deny if { path /no }"),
+    "deny-then-piped": Case(ask(get("/no"), get("/yes") + get("/no")[:9], get("/no")[9:]), front="http-request deny if { path /no }"),
+    "told-of-clients": Case(crowd, words="send-proxy", after=0.3),
+    "told-of-clients-always": Case(crowd, words="send-proxy", back="http-reuse always"),
+    "long-heads": Case(ask(*[get(fields=f"X-Long: {'x' * size}\r\n") for size in (8000, 8000, 8000, 15000, 15000, 15000)])),
+    "long-answers": Case(ask(*[get()] * 4), answer=b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx: " + b"x" * 15280 + b"\r\n\r\n"),
+    "dispatched": Case(ask(get(), get("/2")), back="dispatch 10.0.0.2:80"),
+    "dispatched-crowd": Case(crowd, back="dispatch 10.0.0.2:80\n    http-reuse always"),
+    "redispatched": Case(ask(get(), get()), back="option redispatch\n    server s0 10.0.0.4:80"),
+    "retried": Case(ask(get(), get(), get()), back="retry-on all-retryable-errors", answer=b"", end="close"),
     "pool-purged": Case(crowd, words="pool-purge-delay 0"),
 }  # fmt: skip
 
