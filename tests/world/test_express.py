@@ -14,7 +14,6 @@ from pylb.base.net import Endpoint
 from pylb.lab.peer import Peer
 from pylb.lab.stage import Stage
 from pylb.stream.stream import HttpStream
-from pylb.stream.verdict import Stop
 
 Make = Callable[..., Stage]
 FRONT, BACK, OTHER = Endpoint.tcp("10.0.0.1", 80), Endpoint.tcp("10.0.0.2", 80), Endpoint.tcp("10.0.0.3", 80)
@@ -116,8 +115,9 @@ def then(*events: str, after: float = 0.5) -> Act:
 
 
 def shut(stage: Stage, client: Peer) -> None:
+    """`shutdown session`."""
     for mux in list(stage.process.sessions):
-        mux.stream.stop(Stop("K", ""))
+        mux.stream.kill("K")
 
 
 def set_server(word: str) -> Event:
