@@ -120,6 +120,13 @@ def shut(stage: Stage, client: Peer) -> None:
         mux.stream.kill("K")
 
 
+def break_off(stage: Stage, client: Peer) -> None:
+    """The connection begins to close, as when TLS breaks; before anybody hears of it the answer comes."""
+    mux = next(iter(stage.process.sessions))
+    mux.transport.close()
+    mux.stream.back.data_received(OK)
+
+
 def set_server(word: str) -> Event:
     """A command changes the server's state."""
     return lambda stage, client: stage.process.backends["be"].servers[0].command_state(word, stage.process.clock.now())
@@ -135,6 +142,7 @@ EVENTS: dict[str, Event] = {
     "maint": set_server("maint"),
     "drain": set_server("drain"),
     "shut": shut,
+    "break": break_off,
 }
 
 
@@ -207,6 +215,7 @@ CASES = {
     "client-finishes-noticed": Case(then("finish"), after=2, front="option abortonclose", back="option abortonclose"),
     "stopping": Case(then("stop"), after=1),
     "shut": Case(then("shut"), after=5),
+    "breaking": Case(then("break"), after=5),
     "set-header": Case(ask(get(), get("/admin")), front="http-request set-header x-admin 1 if { path_beg /admin }"),
     "del-header": Case(ask(get(fields="X-Secret: 1\r\n")), front="http-request del-header x-secret"),
     "set-path": Case(ask(get("/a")), front="http-request set-path /b%[path]"),
