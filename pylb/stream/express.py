@@ -196,7 +196,7 @@ def finish(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
     line, front = STATUS_LINE.match(data), stream.front
     if (
         line is None or back.request_method in ODD_METHODS or back.buffer or len(data) > LONGEST
-        or front.gone or front.at_eof or front.frontend.stopped or stream.process.stopping
+        or front.transport.is_closing() or front.at_eof or front.frontend.stopped or stream.process.stopping
         or front.transport.get_write_buffer_size()  # a client that does not read
     ):  # fmt: skip
         stream.enter(SENT)

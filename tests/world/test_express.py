@@ -14,7 +14,6 @@ from pylb.base.net import Endpoint
 from pylb.lab.peer import Peer
 from pylb.lab.stage import Stage
 from pylb.stream.stream import HttpStream
-from pylb.stream.verdict import Stop
 
 Make = Callable[..., Stage]
 FRONT, BACK, OTHER = Endpoint.tcp("10.0.0.1", 80), Endpoint.tcp("10.0.0.2", 80), Endpoint.tcp("10.0.0.3", 80)
@@ -118,8 +117,16 @@ def then(*events: str, after: float = 0.5) -> Act:
 
 
 def shut(stage: Stage, client: Peer) -> None:
+    """`shutdown session`."""
     for mux in list(stage.process.sessions):
-        mux.stream.stop(Stop("K", ""))
+        mux.stream.kill("K")
+
+
+def break_off(stage: Stage, client: Peer) -> None:
+    """The connection begins to close, as when TLS breaks; before anybody hears of it the answer comes."""
+    mux = next(iter(stage.process.sessions))
+    mux.transport.close()
+    mux.stream.back.data_received(OK)
 
 
 def set_server(word: str) -> Event:
@@ -137,6 +144,7 @@ EVENTS: dict[str, Event] = {
     "maint": set_server("maint"),
     "drain": set_server("drain"),
     "shut": shut,
+    "break": break_off,
 }
 
 
@@ -209,6 +217,7 @@ CASES = {
     "client-finishes-noticed": Case(then("finish"), after=2, front="option abortonclose", back="option abortonclose"),
     "stopping": Case(then("stop"), after=1),
     "shut": Case(then("shut"), after=5),
+    "breaking": Case(then("break"), after=5),
     "set-header": Case(ask(get(), get("/admin")), front="http-request set-header x-admin 1 if { path_beg /admin }"),
     "del-header": Case(ask(get(fields="X-Secret: 1\r\n")), front="http-request del-header x-secret"),
     "set-path": Case(ask(get("/a")), front="http-request set-path /b%[path]"),
@@ -281,6 +290,16 @@ CASES = {
     "crowd-full": Case(crowd, after=0.3, words="maxconn 1 maxqueue 1", back="timeout queue 100ms"),
     "pool-of-none": Case(crowd, words="pool-max-conn 0"),
     "pool-of-one": Case(crowd, words="pool-max-conn 1", after=0.3),
+    "deny-piped": Case(ask(get("/no") + get("/yes") + get("/no"), get()), front="http-request deny if { path /no }"),
+    "deny-then-piped": Case(ask(get("/no"), get("/yes") + get("/no")[:9], get("/no")[9:]), front="http-request deny if { path /no }"),
+    "told-of-clients": Case(crowd, words="send-proxy", after=0.3),
+    "told-of-clients-always": Case(crowd, words="send-proxy", back="http-reuse always"),
+    "long-heads": Case(ask(*[get(fields=f"X-Long: {'x' * size}\r\n") for size in (8000, 8000, 8000, 15000, 15000, 15000)])),
+    "long-answers": Case(ask(*[get()] * 4), answer=b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx: " + b"x" * 15280 + b"\r\n\r\n"),
+    "dispatched": Case(ask(get(), get("/2")), back="dispatch 10.0.0.2:80"),
+    "dispatched-crowd": Case(crowd, back="dispatch 10.0.0.2:80\n    http-reuse always"),
+    "redispatched": Case(ask(get(), get()), back="option redispatch\n    server s0 10.0.0.4:80"),
+    "retried": Case(ask(get(), get(), get()), back="retry-on all-retryable-errors", answer=b"", end="close"),
     "pool-purged": Case(crowd, words="pool-purge-delay 0"),
 }  # fmt: skip
 

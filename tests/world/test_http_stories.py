@@ -475,3 +475,30 @@ def test_idle_connections_are_closed_from_when_the_first_one_lay_idle(stage: Mak
         return lying
 
     assert scene.run(story) == [8, 8, 8, 5, 2, 0]
+
+
+def test_connections_to_what_is_no_server_end_with_their_session(stage: Make) -> None:
+    """`dispatch`: as in HAProxy, whatever `http-reuse` says."""
+    scene = stage(config(extra="http-reuse always\n    dispatch 10.0.0.2:80"))
+    peers: list[Peer] = []
+
+    async def serve(peer: Peer) -> None:
+        peers.append(peer)
+        while await peer.expect(b"\r\n\r\n"):
+            await peer.send(OK)
+
+    scene.origin(BACK, serve)
+
+    async def story(scene: Stage) -> list[bool]:
+        clients = [await scene.world.client(FRONT) for _ in range(2)]
+        for client in (*clients, *clients):
+            await client.send(GET)
+            await client.expect(b"ok")
+        open_before = [peer.lost for peer in peers]
+        clients[0].close()
+        await asyncio.sleep(1)
+        open_after = [peer.lost for peer in peers]
+        clients[1].close()
+        return open_before + open_after
+
+    assert scene.run(story) == [False, False, True, False]

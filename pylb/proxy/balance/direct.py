@@ -13,6 +13,7 @@ class Direct(Balancer):
 
     def __init__(self, backend: Any, place: Server) -> None:
         self.place = place
+        place.pool.mode, place.in_express = "never", False  # only servers have connections to share
         super().__init__(backend)
 
     def pick(self, stream: Any, avoid: Server | None = None) -> Server:
