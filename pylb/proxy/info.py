@@ -167,7 +167,8 @@ def tls_reuse(view: InfoView) -> float:
 
 
 def compression_limit(view: InfoView) -> int:
-    return int(view.process.config.global_.tune.get("maxcomprate", 0))
+    """Bytes per second; `maxcomprate` has kilobytes."""
+    return view.process.config.global_.maxcomprate * 1024 & 0xFFFFFFFF
 
 
 def tasks(view: InfoView) -> int:
@@ -177,10 +178,14 @@ def tasks(view: InfoView) -> int:
 
 def idle(view: InfoView) -> int:
     """Percent of the time since the last look (at least a second ago) that the process did not use the CPU."""
-    counters = view.counters
-    used, elapsed = time.process_time() - counters.cpu_used, view.now - counters.cpu_seen
+    return idle_percent(view.counters, view.now)
+
+
+def idle_percent(counters: InfoCounters, now: float) -> int:
+    """`idle`, for whoever has to spare the CPU."""
+    used, elapsed = time.process_time() - counters.cpu_used, now - counters.cpu_seen
     if elapsed >= 1.0:
-        counters.cpu_used, counters.cpu_seen = time.process_time(), view.now
+        counters.cpu_used, counters.cpu_seen = time.process_time(), now
         counters.idle_percent = max(0, min(100, round(100 - 100 * used / elapsed)))
     return counters.idle_percent
 
