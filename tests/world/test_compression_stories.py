@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import zlib
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from pylb.base.net import Endpoint
-from pylb.keywords.filters.compression import COMPRESSOR_SIZE
+from pylb.keywords.filters.encoder import COMPRESSOR_SIZE
 from pylb.lab.peer import Peer
 from pylb.lab.stage import Stage
 from pylb.lab.world import Handler
@@ -170,3 +171,24 @@ def test_a_busy_process_does_not_compress(stage: Make, share: int, idle: int, co
         return scene.process.frontends["fe"].counters.comp_in > 0
 
     assert scene.run(story) is compressed
+
+
+def test_at_the_limit_of_the_rate_pieces_pass_as_they_are_until_there_is_room_again(stage: Make) -> None:
+    scene = stage(config("maxcomprate 15"))
+    noise = random.Random(7).randbytes(100_000)
+    parts = [noise[at : at + 10_000] for at in range(0, len(noise), 10_000)]
+    scene.origin(BACK, sending([*(b"%x\r\n%s\r\n" % (len(part), part) for part in parts), PIECES[-1]], 0.3))
+
+    async def story(scene: Stage) -> tuple[bytes, bool]:
+        client = await scene.world.client(FRONT)
+        await client.send(GET)
+        await asyncio.sleep(5)
+        client.close()
+        return payload(bytes(client.buffer))
+
+    assert scene.run(story) == (noise, True)
+    counters = scene.process.frontends["fe"].counters
+    assert counters.comp_in + counters.comp_byp == len(noise) + 1
+    assert counters.comp_in > 30_000
+    assert counters.comp_byp > 20_000
+    assert counters.comp_rsp == 1

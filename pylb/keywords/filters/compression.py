@@ -6,11 +6,11 @@ seen it; its head is changed when rules are done. Payload leaves as it comes: af
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pylb.config import model
+from pylb.keywords.filters.encoder import COMPRESSOR_SIZE, STORED, WRAPPINGS, Encoder
 from pylb.proxy.info import idle_percent
 from pylb.stream.registry import filter_
 from pylb.wire.h1 import fields_size
@@ -18,15 +18,12 @@ from pylb.wire.headers import split_values
 from pylb.wire.message import Framing
 
 if TYPE_CHECKING:
+    from pylb.base.freq import FreqCtr
     from pylb.proxy.proxy import Face
     from pylb.stream.stream import HttpStream
     from pylb.wire.message import Response
 
-# zlib takes 4 bytes for each of its window and 512 for each unit of its memory level: less than its defaults, since there is one for each response.
-WINDOW, MEMORY = 13, 7
-COMPRESSOR_SIZE = (1 << WINDOW + 2) + (1 << MEMORY + 9)
 TOKENS = {"identity": b"identity", "gzip": b"gzip", "deflate": b"deflate", "raw-deflate": b"deflate"}  # what clients and servers call them
-WINDOWS = {"gzip": 16 + WINDOW, "deflate": WINDOW, "raw-deflate": -WINDOW}  # and so zlib knows which wrapping is wanted
 STATUSES = range(200, 204)
 KB, MB = 1024, 1 << 20
 
@@ -34,14 +31,14 @@ KB, MB = 1024, 1 << 20
 class Compression:
     """The filter of one stream."""
 
-    __slots__ = ("algorithm", "begins_chunks", "chosen", "engine", "reserved")
+    __slots__ = ("algorithm", "begins_chunks", "chosen", "encoder", "reserved")
 
     def __init__(self, algorithm: str) -> None:
         self.algorithm = algorithm
         self.chosen = False  # a response was found that it compresses
         self.begins_chunks = False  # the server's response was not in chunks
-        self.engine: Any = None
-        self.reserved = False  # memory for the engine
+        self.encoder: Encoder | None = None
+        self.reserved = False  # memory for the encoder
 
     def on_response(self, stream: HttpStream, response: Response) -> bool:
         """Shall this response be compressed?"""
@@ -49,7 +46,7 @@ class Compression:
             return False
         self.chosen = True
         self.begins_chunks = response.framing is Framing.LENGTH
-        if self.algorithm in WINDOWS:
+        if self.algorithm in WRAPPINGS:
             self.reserved = True
             stream.process.compressors += 1
         return True
@@ -64,20 +61,25 @@ class Compression:
         if self.begins_chunks:
             headers.add(b"transfer-encoding", b"chunked")
         headers.add(b"vary", b"Accept-Encoding")
-        if self.algorithm in WINDOWS:
+        if self.algorithm in WRAPPINGS:
             headers.add(b"content-encoding", TOKENS[self.algorithm])
-            level = stream.process.config.global_.compression_level
-            self.engine = zlib.compressobj(level, zlib.DEFLATED, WINDOWS[self.algorithm], MEMORY)
+            self.encoder = Encoder(self.algorithm, stream.process.config.global_.compression_level)
 
     def on_data(self, stream: HttpStream, data: bytes) -> bytes:
         """Compress a piece; unless the response is complete, nothing is held back."""
-        if self.engine is None:
+        encoder = self.encoder
+        if encoder is None:
             count_bypassed(stream, len(data))
             return data
-        made: bytes = self.engine.compress(data)
+        made = encoder.encode(data)
+        level = encoder.level
         if not stream.response_complete:
-            made += self.engine.flush(zlib.Z_SYNC_FLUSH)
-        count(stream, len(data), len(made))
+            made += encoder.flush()
+            encoder.set_level(next_level(stream, level))  # this piece is not in the rate yet
+        if level == STORED:
+            count_bypassed(stream, len(data))
+        else:
+            count(stream, len(data), len(made))
         return made
 
     def on_end(self, stream: HttpStream) -> bytes:
@@ -86,17 +88,17 @@ class Compression:
         if stream.backend is not None:
             stream.backend.counters.comp_rsp += 1
         mark = 0 if self.begins_chunks or stream.response_trailers is None else 1 + fields_size(stream.response_trailers)
-        if self.engine is None:
+        if self.encoder is None:
             count_bypassed(stream, mark)
             return b""
-        made: bytes = self.engine.flush()
+        made = self.encoder.finish()
         count(stream, mark, len(made))
         self.release(stream)
         return made
 
     def release(self, stream: HttpStream) -> None:
         """Give the memory back."""
-        self.engine = None
+        self.encoder = None
         if self.reserved:
             self.reserved = False
             stream.process.compressors -= 1
@@ -181,14 +183,27 @@ def has_type(stream: HttpStream, response: Response) -> bool:
 
 
 def is_affordable(stream: HttpStream) -> bool:
-    """Are the limits of the process kept (`maxcomprate`, `maxcompcpuusage`, `maxzlibmem`)?"""
+    """May one more response be compressed? Here `maxcomprate` is about what goes into compressors, later about what comes out."""
+    process, limits = stream.process, stream.process.config.global_
+    fits = not limits.maxzlibmem or (process.compressors + 1) * COMPRESSOR_SIZE <= limits.maxzlibmem * MB
+    return fits and not is_strained(stream, process.counters.compress_in)
+
+
+def is_strained(stream: HttpStream, bytes_rate: FreqCtr) -> bool:
+    """Is the process at a limit: `maxcomprate`, `maxcompcpuusage`?"""
     process, limits = stream.process, stream.process.config.global_
     now = process.clock.now()
-    if limits.maxcomprate and process.counters.compress_in.value(now) > limits.maxcomprate * KB:
-        return False
-    if limits.maxcompcpuusage < 100 and idle_percent(process.counters, now) < 100 - limits.maxcompcpuusage:
-        return False
-    return not limits.maxzlibmem or (process.compressors + 1) * COMPRESSOR_SIZE <= limits.maxzlibmem * MB
+    if limits.maxcomprate and bytes_rate.value(now) > limits.maxcomprate * KB:
+        return True
+    return limits.maxcompcpuusage < 100 and idle_percent(process.counters, now) < 100 - limits.maxcompcpuusage
+
+
+def next_level(stream: HttpStream, level: int) -> int:
+    """The level for the next piece: one less at a limit, one more below."""
+    process = stream.process
+    if is_strained(stream, process.counters.compress_out):
+        return max(STORED, level - 1)
+    return min(process.config.global_.compression_level, level + 1)
 
 
 def is_strong(tag: bytes) -> bool:
