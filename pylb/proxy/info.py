@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -177,17 +176,7 @@ def tasks(view: InfoView) -> int:
 
 
 def idle(view: InfoView) -> int:
-    """Percent of the time since the last look (at least a second ago) that the process did not use the CPU."""
-    return idle_percent(view.counters, view.now)
-
-
-def idle_percent(counters: InfoCounters, now: float) -> int:
-    """`idle`, for whoever has to spare the CPU."""
-    used, elapsed = time.process_time() - counters.cpu_used, now - counters.cpu_seen
-    if elapsed >= 1.0:
-        counters.cpu_used, counters.cpu_seen = time.process_time(), now
-        counters.idle_percent = max(0, min(100, round(100 - 100 * used / elapsed)))
-    return counters.idle_percent
+    return view.counters.idle(view.now)
 
 
 def output_rate(view: InfoView) -> int:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pylb.config import model
 from pylb.keywords.filters.encoder import COMPRESSOR_SIZE, STORED, WRAPPINGS, Encoder
-from pylb.proxy.info import idle_percent
 from pylb.stream.registry import filter_
 from pylb.wire.h1 import fields_size
 from pylb.wire.headers import split_values
@@ -195,7 +194,7 @@ def is_strained(stream: HttpStream, bytes_rate: FreqCtr) -> bool:
     now = process.clock.now()
     if limits.maxcomprate and bytes_rate.value(now) > limits.maxcomprate * KB:
         return True
-    return limits.maxcompcpuusage < 100 and idle_percent(process.counters, now) < 100 - limits.maxcompcpuusage
+    return limits.maxcompcpuusage < 100 and process.counters.idle(now) < 100 - limits.maxcompcpuusage
 
 
 def next_level(stream: HttpStream, level: int) -> int:
