@@ -59,6 +59,7 @@ class Process:
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
         self.listings: list[int] = []  # of streams (`show sess`): how many streams there had been at each
+        self.compressors = 0  # responses being compressed now
         self.captured = 0  # invalid messages so far
         self.message: Callable[[int, str], None] = _drop
         self.log: Callable[[int, str], None] = _drop
