@@ -193,6 +193,8 @@ SPECIAL = [
     Case("informational_garbage", (get("/1"),), origin=(BODY, CONTINUE + CONTINUE + b"garbage\r\n\r\n")),
     Case("informational_garbage_later", (get("/1"),), origin=(BODY, CONTINUE, 0.1, b"garbage\r\n\r\n"), answers=2),
     Case("informational_bad_chunk", (get("/1"),), origin=(BODY, CONTINUE + b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")),
+    Case("status_50", (get("/1"), Answers(1), 0.1), origin=(BODY, b"HTTP/1.1 050 X\r\nContent-Length: 2\r\n\r\n", 0.1, b"ab"), logs=1, patience=0.4),
+    Case("status_50_empty", (get("/1"), Answers(1), 0.1), origin=(BODY, b"HTTP/1.1 050 X\r\nContent-Length: 0\r\n\r\n"), logs=1, patience=0.4),
     Case("informational_103", (get("/1"), Answers(1), get("/2")), origin=(BODY, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0.05, OK)),
     Case("informational_many", (get("/1"),), origin=(BODY, CONTINUE * 3, 0.05, CONTINUE, 0.05, OK)),
     Case("informational_old", (get("/1", version="1.0"),), origin=(BODY, CONTINUE + OK)),
