@@ -120,7 +120,9 @@ class _Listening:
                 poller.loop.call_later(RESPITE, self.resume)
                 return
             sock = Socket(family, sockets.NON_BLOCKING_STREAM, 0, descriptor)
-            SocketTransport(poller, sock, {"peername": peer, **self._names}).begin(self._factory())
+            transport = SocketTransport(poller, sock, {"peername": peer, **self._names})
+            transport.begin(self._factory())
+            transport.look()
             if not self.accepting:
                 return
 
