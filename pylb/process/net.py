@@ -47,7 +47,7 @@ from pylb.process.watcher import SocketWatch, Watcher
 POLL_IDLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
 TCP_INFO_SIZE = 256
 DRAIN_CHUNK = 262144
-MOST_ACCEPTED = 4  # before others have their turn, as with HAProxy
+MOST_ACCEPTED = 64  # before others have their turn
 OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 RESPITE = 0.1  # seconds without accepting when there is nothing to accept with
 
@@ -120,7 +120,9 @@ class _Listening:
                 poller.loop.call_later(RESPITE, self.resume)
                 return
             sock = Socket(family, sockets.NON_BLOCKING_STREAM, 0, descriptor)
-            SocketTransport(poller, sock, {"peername": peer, **self._names}).begin(self._factory())
+            transport = SocketTransport(poller, sock, {"peername": peer, **self._names})
+            transport.begin(self._factory())
+            transport.look()
             if not self.accepting:
                 return
 

@@ -148,6 +148,10 @@ class SocketTransport(asyncio.Transport):
             self._missed = False
             self._happened(select.EPOLLIN | select.EPOLLRDHUP)
 
+    def look(self) -> None:
+        """Read what has come with the connection, as HAProxy does: who refuses it then closes a socket that is empty, with FIN and not RST."""
+        self._happened(select.EPOLLIN)
+
     def _happened(self, events: int) -> None:
         if self._unsent is not None and events & OUTGOING:
             self._send_unsent()
