@@ -21,7 +21,8 @@ READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 WRITABLE = select.EPOLLOUT | select.EPOLLET
 BOTH = READABLE | WRITABLE
 HANGUP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-INCOMING = select.EPOLLIN | HANGUP
+INPUT = select.EPOLLIN
+INCOMING = INPUT | HANGUP
 OUTGOING = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 MOST = 262144  # bytes read at once: far more than a buffer, so that a message that came whole is seen whole
@@ -153,6 +154,21 @@ class SocketTransport(asyncio.Transport):
         self._happened(select.EPOLLIN)
 
     def _happened(self, events: int) -> None:
+        if events == INPUT and self._unsent is None and not (self.paused or self.closing or self._eof):
+            try:
+                size = self._receive(self._poller.space, MOST, AT_ONCE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._break(error)
+                return
+            if 0 < size < MOST:  # nearly always: all there is, and nothing else happened
+                self._data_received(bytes(self._poller.space[:size]))
+                if self.paused:
+                    self._missed = True
+                return
+            if size:
+                self._data_received(bytes(self._poller.space))
         if self._unsent is not None and events & OUTGOING:
             self._send_unsent()
         if self.paused:
