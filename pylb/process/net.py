@@ -106,7 +106,13 @@ class _Listening:
         return self._sock.fileno()
 
     def _accept(self, events: int) -> None:
-        """Take in who waits."""
+        """Somebody waits. Connections that have ended in this turn are let go first: they count until then."""
+        self._poller.loop.call_soon(self._take_in)
+
+    def _take_in(self) -> None:
+        """Accept who waits."""
+        if not self.accepting:
+            return
         poller, family, accept = self._poller, self._family, self._sock._accept  # type: ignore[attr-defined]
         for _ in range(MOST_ACCEPTED):
             try:
