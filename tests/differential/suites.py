@@ -91,11 +91,10 @@ class Suite:
             bundle = Path(directory) / "bundle.pem"
             make_bundle(bundle, ["a.example"])
             made = [pool.submit(Rig, command, cases, Path(directory) / name, bundle, self.head) for name, command in COMMANDS.items()]
-            rigs = []
             for one in made:
-                rigs.append(one.result())
-                stack.callback(rigs[-1].stop)
-            yield rigs
+                if one.exception() is None:
+                    stack.callback(one.result().stop)
+            yield [one.result() for one in made]  # raises what kept a program from starting
 
     def _masked(self, outcome: Outcome) -> Outcome:
         outcome.played.clients = [replace(one, data=self.mask(one.data)) for one in outcome.played.clients]
