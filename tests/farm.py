@@ -36,7 +36,7 @@ def farm(servers: list[model.Server], name: str = "b", options: tuple[str, ...] 
     settings = model.Proxy(name, "backend", PLACE, mode="http", options=set(options), servers=servers, balance=model.Balance(**balance))
     backend = SimpleNamespace(
         name=name, settings=settings, servers=[], servers_by_name={}, queue=Queue(), counters=BackendCounters(), active=0, backup=0, total_weight=0,
-        last_change=0.0, down_time=0.0, full_connections=0, is_http=True, dynamic_cookies=False, process=SimpleNamespace(clock=Clock()),
+        last_change=0.0, down_time=0.0, full_connections=0, is_http=True, dynamic_cookies=False, process=SimpleNamespace(clock=Clock(), watch_pool=lambda server: None),
     )  # fmt: skip
     build_servers(backend, 0.0)
     return backend

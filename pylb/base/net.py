@@ -172,6 +172,9 @@ class Connecting(Protocol):
     def cancel(self) -> None:
         """Give up at once: neither connection_made nor `failed` is called any more. Harmless once it has ended."""
 
+    def settle(self) -> None:
+        """If the connection is there already, call connection_made now: the caller is ready for it, and saves a turn of the loop."""
+
 
 class Watch(Protocol):
     """A connection being watched for FIN and RST while its transport is paused."""

@@ -97,6 +97,10 @@ class Global:
     maxsslconn: int = 0
     maxsslrate: int = 0
     maxpipes: int = 0
+    maxcomprate: int = 0  # kilobytes per second given to compression; 0: any number
+    maxcompcpuusage: int = 100  # percent of the processor's time beyond which no response begins to be compressed
+    maxzlibmem: int = 0  # megabytes; 0: any number
+    compression_level: int = 1
     ulimit_n: int = 0
     planned_sockets: int = 0  # descriptors for `maxconn` connections and everything else; computed at start
     memory_limit: int = 0  # -m, megabytes
@@ -271,6 +275,7 @@ class Server:
 
 
 Run = Callable[[Any], "Verdict | None | Awaitable[Verdict | None]"]
+FilterMaker = Callable[[Any], Any]  # makes the filter of one stream, or None
 
 
 @dataclass(slots=True)
@@ -378,6 +383,15 @@ class PersistenceCookie:
     maxlife: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """`compression`: algorithms, the last named first; beginnings of content types; whether servers shall not compress."""
+
+    algorithms: tuple[str, ...] = ()
+    types: tuple[bytes, ...] = ()
+    offload: bool = False
+
+
 @dataclass(slots=True)
 class Proxy:
     """A `frontend`, `backend`, `listen` or `defaults` section. `kind` tells which; a listen has both faces."""
@@ -412,7 +426,9 @@ class Proxy:
     http_after_response: list[Rule] = field(default_factory=list)
     redirects: list[Rule] = field(default_factory=list)  # the `redirect` keyword's rules run after http-request
     statistics: Statistics | None = None
-    filters: list[Any] = field(default_factory=list)
+    compression: Compression | None = None
+    filters: list[FilterMaker] = field(default_factory=list)  # as `filter` lines name them
+    implied_filters: tuple[FilterMaker, ...] = ()  # what stands in when there is no such line
     stick_table: Any = None
     # -- frontend face
     binds: list[Bind] = field(default_factory=list)

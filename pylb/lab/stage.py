@@ -106,4 +106,6 @@ class Stage:
         left += [f"{frontend!r} has {frontend.counters.scur} sessions" for frontend in self.process.frontends.values() if frontend.counters.scur]
         if self.process.connections:
             left.append(f"{self.process.connections} connections counted")
+        if self.process.compressors:
+            left.append(f"{self.process.compressors} responses being compressed")
         return left

@@ -68,6 +68,7 @@ class World(asyncio.SelectorEventLoop):
         self.open_datagrams: dict[WorldDatagrams, None] = {}
         self.files: dict[int, list[bytes]] = {}
         self.pipes: dict[Pipe, None] = {}
+        self.hasty = False  # connections that can be made are there at once, as on one machine
         self.connecting: dict[WorldConnecting, None] = {}
         self.failing: dict[Endpoint, int | None] = {}  # errno of every connection to it; None: SYNs vanish
         self.failures: list[BaseException] = []  # of origins' handlers

@@ -130,6 +130,15 @@ class WorldConnecting:
             self._reserved.embryonic -= 1
             self._reserved = None
 
+    def settle(self) -> None:
+        if not self._world.hasty:
+            return
+        self._timer.cancel()
+        self._syn()
+        if self._reserved is not None:
+            self._timer.cancel()
+            self._established(self._reserved)
+
     def _later(self, delay: float, call: Callable[..., None], *arguments: Any) -> None:
         self._timer = self._world.call_later(delay, call, *arguments)
 

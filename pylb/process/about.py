@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import zlib
 
 from pylb.base.version import DATE, FEATURES, OWN_NAME, URL, VERSION
 from pylb.stream import registry
@@ -100,8 +101,9 @@ def _libraries() -> str:
         "OpenSSL library supports SNI : yes\n"
         "OpenSSL library supports : TLSv1.0 TLSv1.1 TLSv1.2 TLSv1.3\n"
         "Built with the Prometheus exporter as a service\n"
-        "Built without compression support (neither USE_ZLIB nor USE_SLZ are set).\n"
-        'Compression algorithms supported : identity("identity")\n'
+        f"Built with zlib version : {zlib.ZLIB_VERSION}\n"
+        f"Running on zlib version : {zlib.ZLIB_RUNTIME_VERSION}\n"
+        'Compression algorithms supported : identity("identity"), deflate("deflate"), raw-deflate("deflate"), gzip("gzip")\n'
         "Encrypted password support via crypt(3): yes\n"
     )
 

@@ -1,15 +1,14 @@
 """RealNet: `Net` over uvloop (or asyncio) and real sockets.
 
-Theory of operation. What uvloop cannot do is done beside it with the same descriptor:
+Theory of operation. The loop has the timers and the turns; the sockets are ours:
 
-- a listening socket is ours and is kept; accepting is a Server over a dup of it, so that pausing (closing the Server) leaves
-  the kernel's queue alone. uvloop runs `create_server(sock=...)` to its end at once, so no task is needed;
-- an outgoing socket is made, bound and connected by us and handed over when it is connected;
-- uvloop closes a connection at the first failed write, even when the peer's last words are still unread: `hold` keeps a dup of
+- connections over TCP and unix sockets are `transport.SocketTransport`, whose sockets have one epoll descriptor, itself watched by
+  the loop; listening sockets lie there as long as they accept, so that pausing leaves the kernel's queue alone;
+- a connection ends at the first failed write, even when the peer's last words are still unread: `hold` keeps a dup of
   the descriptor and reads them before connection_lost is passed on;
-- a paused transport leaves the poller: `watch` has one epoll descriptor of its own, itself watched by the loop.
+- a paused transport does not look: `watch` has an epoll descriptor of its own.
 
-Invariant: every descriptor made here is owned by exactly one object (socket, Server, transport, _Hold) and closed by it.
+Invariant: every descriptor made here is owned by exactly one object (socket, transport, _Hold) and closed by it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Callable, Coroutine
+from _socket import socket as Socket
+from collections.abc import Callable
 from typing import Any, cast
 
 from pylb.base.net import (
@@ -41,11 +41,15 @@ from pylb.base.net import (
 )
 from pylb.process import sockets
 from pylb.process.datagrams import DatagramSocket, FileWriter
+from pylb.process.transport import WRITABLE, Poller, SocketTransport
 from pylb.process.watcher import SocketWatch, Watcher
 
 POLL_IDLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
 TCP_INFO_SIZE = 256
 DRAIN_CHUNK = 262144
+MOST_ACCEPTED = 64  # before others have their turn
+OUT_OF_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+RESPITE = 0.1  # seconds without accepting when there is nothing to accept with
 
 
 def socket_of(transport: asyncio.Transport) -> Any:
@@ -54,43 +58,30 @@ def socket_of(transport: asyncio.Transport) -> Any:
     return sock if sock is not None and sock.fileno() >= 0 else None
 
 
-def finish_now(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that waits for nothing: create_server over a ready socket (stock asyncio yields once)."""
-    try:
-        while True:
-            coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-
-
 def os_error(number: int) -> OSError:
     """An error as the system names it."""
     return OSError(number, os.strerror(number))
 
 
 class _Listening:
-    """One listening socket; `_server` accepts from a dup of it and exists only while we accept."""
+    """One listening socket; the poller has it only while we accept."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, asked: Endpoint, sock: socket.socket, factory: ProtocolFactory, backlog: int) -> None:
-        self._loop, self._sock, self._factory, self._backlog = loop, sock, factory, backlog
-        self._server: asyncio.Server | None = None
-        self._in_factory = False
+    def __init__(self, poller: Poller, asked: Endpoint, sock: socket.socket, factory: ProtocolFactory, backlog: int) -> None:
+        self._poller, self._sock, self._factory, self._backlog = poller, sock, factory, backlog
         self._asked, self._suspended = asked, False
+        self.accepting = False
+        self._family = int(sock.family)
+        self._retry: asyncio.TimerHandle | None = None
         # a unix socket was renamed after bind: the kernel knows it by its temporary name
         self.endpoint = asked if asked.kind == "unix" else sockets.endpoint_of(sock.family, sock.getsockname())
-
-    @property
-    def accepting(self) -> bool:
-        return self._server is not None
+        self._names = {"sockname": sock.getsockname()} if sockets.has_one_address(sock) else {}
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted inherits it
 
     def pause(self) -> None:
-        server, self._server = self._server, None
-        if server is None:
-            return
-        if self._in_factory:  # the connection being accepted would be closed with the Server; nothing else is accepted before then
-            self._loop.call_soon(server.close)
-        else:
-            server.close()
+        if self.accepting:
+            self.accepting = False
+            self._poller.remove(self._sock.fileno())
 
     def suspend(self) -> None:
         self.pause()
@@ -99,13 +90,13 @@ class _Listening:
             self._suspended = True
 
     def resume(self) -> None:
-        if self._server is not None or self._sock.fileno() < 0:
+        if self.accepting or self._sock.fileno() < 0:
             return
         if self._suspended:
             sockets.listen_again(self._sock, self._backlog)
             self._suspended = False
-        create: Any = self._loop.create_unix_server if self._sock.family == socket.AF_UNIX else self._loop.create_server
-        self._server = finish_now(create(self._accept, sock=self._sock.dup(), backlog=self._backlog))
+        self.accepting = True
+        self._poller.add(self._sock.fileno(), select.EPOLLIN, self._accept)
 
     def close(self) -> None:
         self.pause()
@@ -114,65 +105,77 @@ class _Listening:
     def fileno(self) -> int:
         return self._sock.fileno()
 
-    def _accept(self) -> asyncio.Protocol:
-        self._in_factory = True
-        try:
-            return self._factory()
-        finally:
-            self._in_factory = False
+    def _accept(self, events: int) -> None:
+        """Somebody waits. Connections that have ended in this turn are let go first: they count until then."""
+        self._poller.loop.call_soon(self._take_in)
 
-
-class _Arrival(asyncio.Protocol):
-    """The first protocol of an outgoing connection: connection_made is when it is known whether somebody still wants it."""
-
-    def __init__(self, arrived: Callable[[asyncio.Transport], None]) -> None:
-        self._arrived = arrived
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._arrived(cast(asyncio.Transport, transport))
+    def _take_in(self) -> None:
+        """Accept who waits."""
+        if not self.accepting:
+            return
+        poller, family, accept = self._poller, self._family, self._sock._accept  # type: ignore[attr-defined]
+        for _ in range(MOST_ACCEPTED):
+            try:
+                descriptor, peer = accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in OUT_OF_RESOURCES:
+                    raise
+                self.pause()
+                poller.loop.call_later(RESPITE, self.resume)
+                return
+            sock = Socket(family, sockets.NON_BLOCKING_STREAM, 0, descriptor)
+            transport = SocketTransport(poller, sock, {"peername": peer, **self._names})
+            transport.begin(self._factory())
+            transport.look()
+            if not self.accepting:
+                return
 
 
 class _Connecting:
     """One outgoing connection until its transport exists."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, factory: ProtocolFactory, failed: Callable[[OSError], None]) -> None:
-        self._loop, self._factory = loop, factory
+    __slots__ = ("_connected", "_endpoint", "_factory", "_failed", "_is_ip", "_poller", "_sock", "_watched")
+
+    def __init__(self, poller: Poller, factory: ProtocolFactory, failed: Callable[[OSError], None]) -> None:
+        self._poller, self._factory = poller, factory
         self._failed: Callable[[OSError], None] | None = failed
-        self._sock: socket.socket | None = None
-        self._adoption: Coroutine[Any, Any, Any] | None = None
-        self._cancelled = False
-        self._is_ip = True
+        self._sock: Socket | None = None
+        self._watched = self._connected = False
 
     def begin(self, endpoint: Endpoint, options: ConnectOptions) -> None:
-        self._is_ip = endpoint.is_ip
+        self._is_ip, self._endpoint, poller = endpoint.is_ip, endpoint, self._poller
         try:
             self._sock, number = sockets.open_connecting(endpoint, options)
         except OSError as error:
-            self._loop.call_soon(self._fail_with, error if isinstance(error, CannotBind) else os_error(error.errno or errno.EIO))
+            poller.loop.call_soon(self._fail_with, error if isinstance(error, CannotBind) else os_error(error.errno or errno.EIO))
             return
         if number == errno.EALREADY:
-            self._loop.add_writer(self._sock.fileno(), self._writable)
+            self._watched = True
+            poller.add(self._sock.fileno(), WRITABLE, self._writable)
         elif number:
-            self._loop.call_soon(self._fail, number)
+            poller.loop.call_soon(self._fail_with, os_error(number))
         else:
-            self._adopt(self._sock)
+            self._connected = True
+            poller.loop.call_soon(self._arrive)
 
     def cancel(self) -> None:
-        """Give up. A transport that is being made is let be until it is: uvloop would call on it when it is gone."""
+        """Give up."""
         self._failed = None
-        self._cancelled = True
         self._drop()
+
+    def settle(self) -> None:
+        if self._connected:
+            self._arrive()
 
     def _drop(self, *, reset: bool = False) -> None:
         sock, self._sock = self._sock, None
         if sock is not None:
-            self._loop.remove_writer(sock.fileno())
+            self._poller.handlers.pop(sock.fileno(), None)
             if reset and self._is_ip:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.RESET_ON_CLOSE)
             sock.close()
-
-    def _fail(self, number: int) -> None:
-        self._fail_with(os_error(number))
 
     def _fail_with(self, error: OSError) -> None:
         self._drop()
@@ -180,59 +183,39 @@ class _Connecting:
         if failed is not None:
             failed(error)
 
-    def _writable(self) -> None:
+    def _writable(self, events: int) -> None:
         sock = self._sock
-        if sock is None:
-            return
-        self._loop.remove_writer(sock.fileno())
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            self._fail(number)
+        assert sock is not None
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or sock.connect_ex(sockets.raw_address(self._endpoint))
+        if number in (errno.EALREADY, errno.EINPROGRESS):
+            return  # the event was of a socket that had this number before
+        if number and number != errno.EISCONN:
+            self._fail_with(os_error(number))
         else:
-            self._adopt(sock)
+            self._arrive()
 
-    def _adopt(self, sock: socket.socket) -> None:
-        """Give the connected socket to a transport; the loop's coroutine ends after connection_made."""
-        self._sock = None
-        create: Any = self._loop.create_connection if self._is_ip else self._loop.create_unix_connection
-        self._adoption = create(lambda: _Arrival(self._arrive), sock=sock)
-        self._step()
-
-    def _arrive(self, transport: asyncio.Transport) -> None:
-        if self._cancelled:  # meanwhile; uvloop survives neither a coroutine that is closed under way nor a transport that is closed in this callback
-            self._loop.call_soon(transport.abort)
-            return
-        protocol = self._factory()
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-
-    def _step(self, _: object = None) -> None:
-        if self._adoption is None:
-            return
-        try:
-            waiter = self._adoption.send(None)
-        except StopIteration:
-            self._adoption = None
-        except OSError as error:
-            self._adoption = None
-            self._fail(error.errno or errno.EIO)
-        else:
-            waiter.add_done_callback(self._step)
+    def _arrive(self) -> None:
+        sock, self._sock = self._sock, None
+        if sock is not None:  # not cancelled meanwhile
+            SocketTransport(self._poller, sock, {"peername": sockets.raw_address(self._endpoint)}).begin(self._factory(), self._watched)
 
 
 class _Probe(_Connecting):
     """A connection that is over as soon as it is there, and never was a transport."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, reached: Callable[[], None], failed: Callable[[OSError], None]) -> None:
-        super().__init__(loop, asyncio.Protocol, failed)
+    __slots__ = ("_reached",)
+
+    def __init__(self, poller: Poller, reached: Callable[[], None], failed: Callable[[OSError], None]) -> None:
+        super().__init__(poller, asyncio.Protocol, failed)
         self._reached = reached
 
-    def _adopt(self, sock: socket.socket) -> None:
+    def cancel(self) -> None:
+        self._failed = None
         self._drop(reset=True)
-        self._loop.call_soon(self._succeed)
 
-    def _succeed(self) -> None:
-        if self._failed is not None:  # not cancelled meanwhile
+    def _arrive(self) -> None:
+        if self._sock is not None:
+            self._drop(reset=True)
             self._failed = None
             self._reached()
 
@@ -251,7 +234,7 @@ class _Hold(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, sock: Any) -> None:
         self._transport = transport
         self._protocol = cast(asyncio.Protocol, transport.get_protocol())
-        self._dup: socket.socket | None = sock.dup()
+        self._dup: socket.socket | None = socket.socket(fileno=os.dup(sock.fileno()))
         self.data_received = self._protocol.data_received  # type: ignore[method-assign]
         self.eof_received = self._protocol.eof_received  # type: ignore[method-assign]
         self.pause_writing = self._protocol.pause_writing  # type: ignore[method-assign]
@@ -292,12 +275,21 @@ class RealNet:
         self._loop = loop
         self._opened = opened or (lambda endpoint: None)
         self._watcher: Watcher | None = None
+        self._poller: Poller | None = None
         self._idle = select.poll()
 
     def close(self) -> None:
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
+        if self._poller is not None:
+            self._poller.close()
+            self._poller = None
+
+    def _poll(self) -> Poller:
+        if self._poller is None:
+            self._poller = Poller(self._loop)
+        return self._poller
 
     def listen(
         self,
@@ -309,7 +301,7 @@ class RealNet:
         sock: socket.socket | None = None,
     ) -> Listening:
         """`sock`: a socket that `open_listener` made before this loop existed; it is ours from now on."""
-        listening = _Listening(self._loop, endpoint, sock or self._opened(endpoint) or sockets.open_listener(endpoint, options), factory, options.backlog)
+        listening = _Listening(self._poll(), endpoint, sock or self._opened(endpoint) or sockets.open_listener(endpoint, options), factory, options.backlog)
         if not paused:
             listening.resume()
         return listening
@@ -317,14 +309,14 @@ class RealNet:
     def connect(
         self, endpoint: Endpoint, factory: ProtocolFactory, failed: Callable[[OSError], None], options: ConnectOptions = CONNECT
     ) -> Connecting:
-        connecting = _Connecting(self._loop, factory, failed)
+        connecting = _Connecting(self._poll(), factory, failed)
         connecting.begin(endpoint, options)
         return connecting
 
     def probe(
         self, endpoint: Endpoint, reached: Callable[[], None], failed: Callable[[OSError], None], options: ConnectOptions = CONNECT
     ) -> Connecting:
-        probing = _Probe(self._loop, reached, failed)
+        probing = _Probe(self._poll(), reached, failed)
         probing.begin(endpoint, options)
         return probing
 

@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import struct
+from _socket import socket as Socket  # the standard library's wrapper costs as much again as the system call
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -27,7 +28,9 @@ SO_ORIGINAL_DST = 80
 TCP_REPAIR = 19
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 NON_BLOCKING = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+NON_BLOCKING_STREAM = int(socket.SOCK_STREAM | NON_BLOCKING)
 FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6, "unix": socket.AF_UNIX, "abns": socket.AF_UNIX}
+NUMBERS = {kind: int(family) for kind, family in FAMILIES.items()}
 
 Warn = Callable[[str], None]
 
@@ -115,7 +118,7 @@ def _prepare_tcp(sock: socket.socket, endpoint: Endpoint, options: ListenOptions
         _try(sock, socket.IPPROTO_TCP, socket.TCP_FASTOPEN, options.backlog, lambda error: warn("cannot enable TCP_FASTOPEN"))
 
 
-def _transparent(sock: socket.socket, v6: bool, failed: Callable[[], None]) -> None:
+def _transparent(sock: Socket, v6: bool, failed: Callable[[], None]) -> None:
     """Bind to addresses that are not ours: IP_TRANSPARENT where allowed, else IP_FREEBIND."""
     wide = (socket.IPPROTO_IPV6, IPV6_TRANSPARENT) if v6 else (socket.IPPROTO_IP, IP_TRANSPARENT)
     for level, name in (wide, (socket.IPPROTO_IP, IP_FREEBIND)):
@@ -177,11 +180,18 @@ def _link(path: str, other: str) -> None:
         pass
 
 
-def open_connecting(endpoint: Endpoint, options: ConnectOptions) -> tuple[socket.socket, int]:
+def has_one_address(sock: socket.socket) -> bool:
+    """Does all that a listening socket accepts have its own address? Not a wildcard one, nor one that packets for others are diverted to."""
+    if sock.family == socket.AF_INET:
+        return sock.getsockname()[0] != "0.0.0.0" and not sock.getsockopt(socket.IPPROTO_IP, IP_TRANSPARENT)
+    return False
+
+
+def open_connecting(endpoint: Endpoint, options: ConnectOptions) -> tuple[Socket, int]:
     """A socket on its way to `endpoint` and the errno of connect (0, EALREADY or what failed); raises OSError before that."""
     low, high = options.source_ports or (0, 0)
     for port in range(low, high + 1):
-        sock = socket.socket(FAMILIES[endpoint.kind], socket.SOCK_STREAM | NON_BLOCKING)
+        sock = Socket(NUMBERS[endpoint.kind], NON_BLOCKING_STREAM)
         try:
             if endpoint.is_ip:
                 _prepare_outgoing(sock, endpoint.kind == "ipv6", options, port)
@@ -200,7 +210,7 @@ def open_connecting(endpoint: Endpoint, options: ConnectOptions) -> tuple[socket
     raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
 
 
-def _prepare_outgoing(sock: socket.socket, v6: bool, options: ConnectOptions, port: int) -> None:
+def _prepare_outgoing(sock: Socket, v6: bool, options: ConnectOptions, port: int) -> None:
     tcp = socket.IPPROTO_TCP
     if options.nodelay:
         sock.setsockopt(tcp, socket.TCP_NODELAY, 1)
@@ -230,7 +240,7 @@ def _prepare_outgoing(sock: socket.socket, v6: bool, options: ConnectOptions, po
             raise CannotBind(error.errno, error.strerror) from None
 
 
-def _bind_source(sock: socket.socket, source: Endpoint, port: int) -> None:
+def _bind_source(sock: Socket, source: Endpoint, port: int) -> None:
     if port:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     else:
@@ -238,7 +248,7 @@ def _bind_source(sock: socket.socket, source: Endpoint, port: int) -> None:
     sock.bind((source.host, port))
 
 
-def enable_keepalive(sock: socket.socket, keepalive: Keepalive) -> None:
+def enable_keepalive(sock: Socket, keepalive: Keepalive) -> None:
     """SO_KEEPALIVE and what is given of its timing."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     timing = ((socket.TCP_KEEPCNT, keepalive.count), (socket.TCP_KEEPIDLE, keepalive.idle), (socket.TCP_KEEPINTVL, keepalive.interval))

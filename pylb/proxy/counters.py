@@ -9,6 +9,7 @@ rates remember their own highest value; moments are the loop's seconds, NEVER wh
 
 from __future__ import annotations
 
+import time
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final
 
@@ -313,6 +314,14 @@ class InfoCounters:
     cpu_used: float = 0.0  # CPU seconds at the last look of Idle_pct
     cpu_seen: float = 0.0  # when that was
     idle_percent: int = 100
+
+    def idle(self, now: float) -> int:
+        """Percent of the time since the last look (at least a second ago) that the process did not use the CPU."""
+        used, elapsed = time.process_time() - self.cpu_used, now - self.cpu_seen
+        if elapsed >= 1.0:
+            self.cpu_used, self.cpu_seen = time.process_time(), now
+            self.idle_percent = max(0, min(100, round(100 - 100 * used / elapsed)))
+        return self.idle_percent
 
 
 def clear_highest(counters: Any) -> None:

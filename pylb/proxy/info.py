@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -167,7 +166,8 @@ def tls_reuse(view: InfoView) -> float:
 
 
 def compression_limit(view: InfoView) -> int:
-    return int(view.process.config.global_.tune.get("maxcomprate", 0))
+    """Bytes per second; `maxcomprate` has kilobytes."""
+    return view.process.config.global_.maxcomprate * 1024 & 0xFFFFFFFF
 
 
 def tasks(view: InfoView) -> int:
@@ -176,13 +176,7 @@ def tasks(view: InfoView) -> int:
 
 
 def idle(view: InfoView) -> int:
-    """Percent of the time since the last look (at least a second ago) that the process did not use the CPU."""
-    counters = view.counters
-    used, elapsed = time.process_time() - counters.cpu_used, view.now - counters.cpu_seen
-    if elapsed >= 1.0:
-        counters.cpu_used, counters.cpu_seen = time.process_time(), view.now
-        counters.idle_percent = max(0, min(100, round(100 - 100 * used / elapsed)))
-    return counters.idle_percent
+    return view.counters.idle(view.now)
 
 
 def output_rate(view: InfoView) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Pool:
     """The idle connections of one server, oldest first."""
 
-    __slots__ = ("estimate", "highest_used", "identity", "idle", "limit", "mode", "private", "repeats", "safe", "server")
+    __slots__ = ("estimate", "highest_used", "identity", "idle", "is_watched", "limit", "mode", "private", "repeats", "safe", "server")
 
     def __init__(self, server: Server) -> None:
         settings = server.settings
@@ -33,6 +33,7 @@ class Pool:
         self.idle: dict[Any, None] = {}
         self.safe: dict[Any, None] = {}
         self.private: dict[Any, list[Any]] = {}  # by session
+        self.is_watched = self.limit == 0 or self.mode == "never"  # the purge is told when something lies here; where nothing will, it need not be
         self.highest_used = 0  # connections in use at once since the last purge
         self.estimate = 0  # how many the load is thought to need
 
@@ -100,6 +101,9 @@ class Pool:
         """A connection has nothing to do; it is kept, or closed where a limit says so. Kept ones: one of each kind at least, and no more
         than the load was seen to need at once."""
         counters, idle, safe = self.server.counters, self.idle, self.safe
+        if not self.is_watched:
+            self.is_watched = True
+            self.server.backend.process.watch_pool(self.server)
         used, lying = counters.used_conn_cur, len(idle) + len(safe)  # this one counts as used
         if used > self.highest_used:
             self.note_use()
@@ -155,15 +159,15 @@ class Pool:
             self.estimate = self.server.counters.need_conn_est = used
 
     def purge(self) -> list[Any]:
-        """Every `pool-purge-delay`: take out half of the connections the load has not needed lately; the caller closes them."""
+        """Every `pool-purge-delay`: take out half of the connections the load has not needed lately, and one; the caller closes them."""
         counters = self.server.counters
         used = counters.used_conn_cur
+        spare = len(self) + used - max(self.estimate, self.highest_used)
         self.estimate = max((self.estimate + self.highest_used) // 2, self.highest_used)
         counters.need_conn_est = self.estimate
         self.highest_used = min(used, self.estimate)  # what is above the estimate shall be noted anew
-        spare = len(self) + used - self.estimate
         purged = []
-        for _ in range(min(len(self), (spare + 1) // 2)):
+        for _ in range(min(len(self), (spare + 1) // 2 + 1) if spare > 0 else 0):
             purged.append(self.take_from(self.idle or self.safe))
         return purged
 

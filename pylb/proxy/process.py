@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pylb.config.model import Config
     from pylb.proxy.proxy import Backend, Frontend
+    from pylb.proxy.server import Server
 
 # Syslog levels as HAProxy uses them.
 EMERG, ALERT, CRIT, ERR, WARNING, NOTICE, INFO, DEBUG = range(8)
@@ -58,10 +59,12 @@ class Process:
         self.sessions: set[Any] = set()  # the client side muxes, for `show sess` and `shutdown sessions`
         self.waiting: list[Any] = []  # listeners paused because `maxconn` of the process was reached
         self.listings: list[int] = []  # of streams (`show sess`): how many streams there had been at each
+        self.compressors = 0  # responses being compressed now
         self.captured = 0  # invalid messages so far
         self.message: Callable[[int, str], None] = _drop
         self.log: Callable[[int, str], None] = _drop
         self.startup_logs = ""
+        self.watch_pool: Callable[[Server], None] = lambda server: None  # connections begin to lie idle there: see to it that some are closed in time
         self.serve_statistics: Callable[[Any, Any], Awaitable[None]] | None = None  # answers a request for a statistics page, or lets it pass
         self.on_idle: Callable[[], None] | None = None  # called when a stopping process has lost its last connection
 

@@ -88,6 +88,7 @@ class Face:
         self.http_errors = settings.http_errors
         self.send_log: Callable[..., None] | None = None  # to this proxy's `log` targets; None: there are none
         self.limits = Limits()
+        self.filters: tuple[model.FilterMaker, ...] = (tuple(settings.filters) or settings.implied_filters) if self.is_http else ()
         self.invalid_request: ErrorCapture | None = None  # the last of each, for `show errors`
         self.invalid_response: ErrorCapture | None = None
 
@@ -149,10 +150,9 @@ class Frontend(Face):
             self.log_asap = self.log_asap or not log_line.needs_the_end
             self.logs_request = log_line.needs_request_only and not (self.request_captures or self.response_captures or self.cookie_capture)
         self.announces = log_line is None and self.send_log is not None
-        unusual = self.monitor_uri or self.request_captures or self.has_response_rules or self.case_of_names or self.process.tables is not None
+        unusual = self.filters or self.monitor_uri or self.request_captures or self.has_response_rules or self.case_of_names or self.process.tables is not None
         early_lines = self.announces or self.logs_request or self.log_asap
-        closes = self.settings.connection_mode != "http-keep-alive"
-        self.in_express = not (self.has_slow_rules or unusual or early_lines or self.counts_at_once or closes)
+        self.in_express = not (self.has_slow_rules or unusual or early_lines or self.counts_at_once)
 
     def __repr__(self) -> str:
         return f"Frontend({self.name!r} {self.counters.scur}/{self.maxconn})"
@@ -232,9 +232,8 @@ class Backend(Face):
         self.timeout_queue = seconds(timeouts.queue, self.timeout_connect)
         self.timeout_check = seconds(timeouts.check)
         self.serves_in_turn = settings.balance is None or settings.balance.algorithm in IN_TURN
-        unusual = self.name_header or self.case_of_names or self.replays or self.tcp_response_content or self.persists
-        closes = settings.connection_mode != "http-keep-alive"
-        self.in_express = self.is_http and not (self.has_request_rules or self.has_response_rules or unusual or closes)  # `stream.express`
+        unusual = self.filters or self.name_header or self.case_of_names or self.replays or self.tcp_response_content or self.persists
+        self.in_express = self.is_http and not (self.has_request_rules or self.has_response_rules or unusual)  # `stream.express`
 
     def __repr__(self) -> str:
         return f"Backend({self.name!r} {self.balancer and self.balancer.active} of {len(self.servers)} q{len(self.queue)})"

@@ -10,6 +10,6 @@ PLANNED_FETCHES = frozenset(
     [f"ssl_fc_{word}" for word in _SECRETS]
     + ["fcgi.docroot", "fcgi.index"]
     + ["cpu_calls", "cpu_ns_avg", "cpu_ns_tot", "lat_ns_avg", "lat_ns_tot"]
-    + ["res.cache_hit", "res.cache_name", "res.comp", "res.comp_algo", "ssl_fc_unique_id", "ssl_bc_unique_id"]
+    + ["res.cache_hit", "res.cache_name", "ssl_fc_unique_id", "ssl_bc_unique_id"]
 )
 PLANNED_CONVERTERS: frozenset[str] = frozenset()

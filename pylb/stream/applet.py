@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pylb.stream import connect
+from pylb.stream import connect, filters
 from pylb.stream import response as response_steps
 from pylb.wire.message import Framing, Response
 
@@ -63,16 +63,20 @@ async def serve(stream: HttpStream, reply: Reply) -> None:
     stream.bytes_out += response_steps.size_of(reply.response)
     if reply.response.framing is Framing.CLOSE:
         stream.keep_client = False
-    await response_steps.send_response(stream, reply.response)
+    if stream.frontend.filters or (stream.backend is not None and stream.backend.filters):
+        filters.attach(stream, stream.frontend, stream.backend)
+        filters.on_response(stream, reply.response)
+    await response_steps.send_response(stream, reply.response, filtered=True)
     until = time.monotonic() + AT_ONCE
     for piece in reply.pieces:
         stream.bytes_out += len(piece)
         if piece and stream.request.method != b"HEAD":
-            stream.front.send_data(piece)
+            filters.pass_on(stream, piece, False)
             stream.front.flush()
         if stream.front.blocked or time.monotonic() >= until:
             await next_turn(stream)
     if stream.request.method != b"HEAD":
+        filters.pass_on(stream, b"", True)
         stream.front.send_end()
     stream.response_complete = True
     raise Served

@@ -204,17 +204,11 @@ async def establish(stream: HttpStream) -> None:
 
 async def attempt(stream: Any, server: Server) -> None:
     """One attempt to connect; `stream.back` or `stream.connect_error` tells how it went."""
-    backend: Backend = stream.backend
-    stream.connect_error = None
-    if stream.reused:  # a request is sent again, whose first connection was one of the pool
-        count_on(backend, server, "reuse")
-    else:
-        stream.count("connect")
-    assert server.connect is not None
-    server.counters.session_started(stream.process.clock.now())
-    count_connection(server, 1)
-    stream.connecting = server.connect(stream)
-    stream.step_expire = stream.process.clock.now() + backend.timeout_connect
+    if stream.connecting is None:  # else the express lane has begun it
+        begin_attempt(stream, server)
+    if stream.back is not None:
+        return
+    stream.step_expire = stream.process.clock.now() + stream.backend.timeout_connect
     try:
         await stream.wait("C", lambda: stream.back is not None or stream.connect_error is not None)
     except Stop as stop:
@@ -228,6 +222,22 @@ async def attempt(stream: Any, server: Server) -> None:
         stream.step_expire = NEVER
         if stream.back is None:
             count_connection(server, -1)
+
+
+def begin_attempt(stream: Any, server: Server) -> None:
+    """Begin to connect; a server that answers at once has `stream.back` set already."""
+    backend: Backend = stream.backend
+    stream.connect_error = None
+    if stream.reused:  # a request is sent again, whose first connection was one of the pool
+        count_on(backend, server, "reuse")
+    else:
+        stream.count("connect")
+    assert server.connect is not None
+    server.counters.session_started(stream.process.clock.now())
+    count_connection(server, 1)
+    stream.connecting = server.connect(stream)
+    stream.when = "C"
+    stream.connecting.settle()
 
 
 def count_connection(server: Server, change: int) -> None:

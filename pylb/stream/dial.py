@@ -221,6 +221,11 @@ class Handshake(asyncio.Protocol):
             counters.ssl_failed_handshake += 1
         self._failed(ConnectionError(why))
 
+    def settle(self) -> None:
+        """Begin the handshake at once if there is something to begin it on."""
+        if self.connecting is not None:
+            self.connecting.settle()
+
     def cancel(self) -> None:
         """Give up."""
         if self._layer is not None:

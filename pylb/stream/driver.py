@@ -19,6 +19,7 @@ from pylb.stream.verdict import Stop
 if TYPE_CHECKING:
     from pylb.proxy.proxy import Backend, Frontend
     from pylb.proxy.server import Server
+    from pylb.stream.filters import Filter
     from pylb.stream.session import Session
     from pylb.wire.headers import Headers
     from pylb.wire.message import Request
@@ -53,6 +54,7 @@ class Stream:
     connecting: Any = None
     counted_in = counted_out = 0  # bytes that are in the statistics already (`option contstats`)
     failure: Stop | None = None
+    filters: tuple[Filter, ...] = ()
     inbox_request: Sequence[bytes] = ()
     inbox_size = 0
     last_rule: Any = None

@@ -1,8 +1,8 @@
 """The express lane: the exchange that nearly all are, in two straight functions beside the life of a request in `stream.py`.
 
-A request without a body arrives whole on a connection that serves no other, a pooled connection to its server is idle, and the answer arrives
-whole: then nothing waits, and there is nothing to wait with. `take` does the steps of `HttpStream.run` up to the sending of the request, `finish`
-those from the response's head to the end, with no coroutine and hardly a call.
+A request without a body arrives whole on a connection that serves no other, a pooled connection to its server is idle or a new one is there at once,
+and the answer arrives whole: then nothing waits, and there is nothing to wait with. `take` does the steps of `HttpStream.run` up to the sending of the
+request, `finish` those from the response's head to the end, with no coroutine and hardly a call.
 
 Whatever is less common leaves the lane: `HttpStream.enter` starts the coroutine at the step that the stream has reached, and from there on all is
 as if it had run from the start. Both roads count, log and send the same; tests/world/test_express.py plays each exchange on both.
@@ -61,7 +61,7 @@ def take(front: ClientH1, data: bytes) -> bool:
 def suits(request: Request) -> bool:
     """May this request, which came whole and alone, take the lane?"""
     return (
-        request.framing is NO_BODY and request.keep_alive and request.version == 11 and request.upgrade is None
+        request.framing is NO_BODY and request.version == 11 and request.upgrade is None
         and not request.expect_continue and request.method != b"CONNECT"
     )  # fmt: skip
 
@@ -97,16 +97,20 @@ def go(front: ClientH1, request: Request, data: bytes, start: int, now: float) -
     stream.time_request = int((now - stream.idle_from) * 1000)
     if frontend.adds_fields or backend.adds_fields:
         request_steps.add_fields(stream, frontend, backend)
+    stream.keep_client = request.keep_alive and not frontend.closes_clients
+    stream.keep_server = frontend.connection_modes[backend.settings.connection_mode] == "http-keep-alive"
     back = choose(stream, backend)
     if back is None:
         return leave(stream, PREPARED)
-    untouched = known is not None and known.tail and request.target is target and request.method is method and request.headers == known.headers
-    send(stream, back, data[:start] + known.tail if untouched else outgoing_request_head(request, close=False))  # type: ignore[union-attr]
+    close = not stream.keep_server and not backend.pretends_keepalive
+    same_line = request.target is target and request.method is method
+    untouched = same_line and not close and known is not None and known.tail and request.headers == known.headers
+    send(stream, back, data[:start] + known.tail if untouched else outgoing_request_head(request, close=close))  # type: ignore[union-attr]
     return None
 
 
 def choose(stream: HttpStream, backend: Backend) -> ServerH1 | None:
-    """A slot on a server and a connection of its pool; None when either has to be waited for."""
+    """A slot on a server and a connection to it; None when either has to be waited for."""
     balancer = backend.balancer
     server = balancer.pick(stream, None)
     if server is None or server is ALL_FULL or (server.maxconn and server.full()):
@@ -122,14 +126,21 @@ def choose(stream: HttpStream, backend: Backend) -> ServerH1 | None:
     own.lbtot += 1
     totals.lbtot += 1
     own.lastsess = totals.lastsess = stream.now
-    return server.pool.get(stream) if server.in_express else None
+    if not server.in_express:
+        return None
+    back: ServerH1 | None = server.pool.get(stream)
+    if back is not None:
+        borrow(stream, server, back)
+        return back
+    connect.begin_attempt(stream, server)
+    if stream.back is not None:
+        connect.connected(stream)
+    return stream.back  # type: ignore[no-any-return]
 
 
-def send(stream: HttpStream, back: ServerH1, head: bytes) -> None:
-    """Send the request on a connection of the pool."""
-    server, front, now = back.server, stream.front, stream.now
-    own, totals = server.counters, back.counters
-    # `connect.reuse`
+def borrow(stream: HttpStream, server: Server, back: ServerH1) -> None:
+    """Take a connection of the pool (`connect.reuse`)."""
+    own, totals, now = server.counters, back.counters, stream.now
     stream.time_connect = stream.time_queue
     stream.reused = True
     own.stot += 1
@@ -149,7 +160,11 @@ def send(stream: HttpStream, back: ServerH1, head: bytes) -> None:
     own.used_conn_cur = used = own.used_conn_cur + 1
     if used > server.pool.highest_used:
         server.pool.note_use()
-    # `connect.send_request`
+
+
+def send(stream: HttpStream, back: ServerH1, head: bytes) -> None:
+    """Send the request (`connect.send_request`)."""
+    server, front, now, totals = back.server, stream.front, stream.now, back.counters
     back.requests += 1
     back.request_method = stream.request.method
     back.upgrade = None
@@ -189,7 +204,7 @@ def finish(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
     start = line.end()
     size = data.find(b"\r\n\r\n", start - 2) + 4
     known = known_responses.get(data[start:size])
-    if known is None:
+    if known is None or not stream.keep_client or not stream.keep_server:
         return finish_unknown(stream, back, data)
     stream.status = status = int(line[1])
     if not known.simple or size + known.length != len(data) or size + known.size > back.room or status in CHALLENGES:
@@ -201,7 +216,7 @@ def finish(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
 
 
 def finish_unknown(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
-    """The same for a response whose fields were not seen before."""
+    """The same for a response whose fields were not seen before, or whose connections end with it."""
     try:
         got = read_response(data, back.request_method, back.limits)
     except BadMessage:
@@ -211,12 +226,12 @@ def finish_unknown(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
         return False
     response, size = got
     whole = response.framing is LENGTH and size + response.length == len(data) or response.framing is NO_BODY and size == len(data)
-    if not whole or not response.keep_alive or response.version != 11 or response.status in CHALLENGES or response.odd is not None:
+    if not whole or (stream.keep_server and not response.keep_alive) or response.version != 11 or response.status in CHALLENGES or response.odd is not None:
         stream.enter(SENT)
         return False
     stream.status = response.status
     stream.bytes_out += RESPONSE_LINE + len(response.reason) + fields_size(response.headers) + len(data) - size
-    end(stream, back, outgoing_response_head(response, 11, close=False) + data[size:])
+    end(stream, back, outgoing_response_head(response, 11, close=not stream.keep_client) + data[size:])
     return True
 
 
@@ -233,7 +248,10 @@ def end(stream: HttpStream, back: ServerH1, answer: bytes) -> None:
     stream.back = back.stream = None
     counters, totals, own = front.counters, back.counters, server.counters
     totals.h1_open_streams -= 1
-    server.pool.put(back)
+    if stream.keep_server:
+        server.pool.put(back)
+    else:
+        back.kill()
     own.used_conn_cur -= 1
     stream.server_slot = stream.in_express = False
     server.served -= 1
@@ -248,6 +266,9 @@ def end(stream: HttpStream, back: ServerH1, answer: bytes) -> None:
     # `ClientH1.finished`
     front.stream = None
     counters.h1_open_streams -= 1
+    if not stream.keep_client:
+        front.leave()
+        return
     front.idle_from = now
     front.has_served = True
     deadline = front.deadline
@@ -280,9 +301,9 @@ def account(stream: HttpStream, server: Server, total: int) -> None:
     else:
         for each in (counters, totals, own):
             count_status(each, stream.status)
-    answering = total - stream.time_connect
+    connecting, answering = stream.time_connect - stream.time_queue, total - stream.time_connect
     idle = int((stream.request_began - stream.idle_from) * 1000)
-    server.times.append((0, 0, answering, total - idle, own.req_tot))
-    backend.times.append((0, 0, answering, total - idle, totals.req_tot))
+    server.times.append((0, connecting, answering, total - idle, own.req_tot))
+    backend.times.append((0, connecting, answering, total - idle, totals.req_tot))
     if len(backend.times) >= MOST_TIMES:
         fold_times(backend)

@@ -158,7 +158,8 @@ class ServerH1(H1):
         stream.uncork()
 
     def read_head(self, stream: HttpStream) -> None:
-        """Informational heads, then the final one, then what is there of its body."""
+        """Informational heads, then the final one, then what is there of its body. Nothing of it passes when a part is broken."""
+        informational: list[Response] = []
         whole, limits = self.buffer, self.limits if not self.interim else replace(self.limits, accept_invalid=False)
         while self.buffer:
             data, self.buffer = self.buffer, b""
@@ -174,21 +175,23 @@ class ServerH1(H1):
                 return
             if got is None:
                 self.buffer = data
-                return
+                break
             response, used = got
             if response.odd is not None:
                 error_capture.odd_response(stream, self, whole, response.odd, len(whole) - len(data))
             if response.status >= 200 or response.status == 101 or response.status < 100:
                 if response.framing is CHUNKED:
                     self.head = data[:used]
-                self.take_response(stream, response, data[used:], whole)
+                self.take_response(stream, response, data[used:], whole, informational)
                 return
             self.buffer = data[used:]
             self.interim = True
             limits = replace(limits, accept_invalid=False)  # HAProxy forgets the option after a 1xx
+            informational.append(response)
+        for response in informational:
             stream.on_informational(response)
 
-    def take_response(self, stream: HttpStream, response: Response, rest: bytes, whole: bytes) -> None:
+    def take_response(self, stream: HttpStream, response: Response, rest: bytes, whole: bytes, informational: list[Response]) -> None:
         if not response.keep_alive or response.framing is CLOSE:
             self.reusable = False
         payload, finished, left = b"", True, rest
@@ -210,6 +213,8 @@ class ServerH1(H1):
                 self.reader = reader
         if left:
             self.reusable = False  # bytes nobody asked for
+        for before in informational:
+            stream.on_informational(before)
         stream.on_response(response, payload, trailers if finished else None)
 
     def read_body(self, stream: HttpStream, data: bytes) -> None:

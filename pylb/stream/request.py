@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.freq import PERIOD
 from pylb.base.timers import NEVER
-from pylb.stream import local, persist, rules, scruples
+from pylb.stream import filters, local, persist, rules, scruples
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
 from pylb.wire.h1 import settle_framing
@@ -183,6 +183,8 @@ def prepare(stream: HttpStream) -> None:
         add_fields(stream, frontend, backend)
     if backend.persists:
         persist.read_request(stream)
+    if frontend.filters or backend.filters:
+        filters.attach(stream, frontend, backend)
     stream.keep_client = request.keep_alive and not frontend.closes_clients
     keeps = frontend.connection_modes[backend.settings.connection_mode] == "http-keep-alive"
     stream.keep_server = keeps and request.framing is not TUNNEL

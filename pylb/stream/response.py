@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.timers import NEVER
 from pylb.proxy.health import LOST_RESPONSES, READ_ERROR
-from pylb.stream import connect, kill, local, persist, replay, rules, scruples, sticking, tracking
+from pylb.stream import connect, filters, kill, local, persist, replay, rules, scruples, sticking, tracking
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
 from pylb.wire.h1 import fields_size, settle_framing
@@ -62,6 +62,8 @@ def head_received(stream: HttpStream) -> None:
         note_challenge(stream, response)
     if server.settings.observe != "none":
         server.observed(response.status)
+    if stream.filters:
+        filters.on_response(stream, response)
 
 
 def note_challenge(stream: HttpStream, response: Response) -> None:
@@ -165,6 +167,8 @@ def forward(stream: HttpStream) -> None:
         stream.keep_client = False
     stream.status = response.status
     stream.head_sent = True
+    if stream.filters:
+        filters.on_head(stream, response)
     front.send_head(response, not stream.keep_client)
     if stream.frontend.log_asap:
         stream.time_close = stream.ms_since(stream.idle_from)
@@ -172,8 +176,11 @@ def forward(stream: HttpStream) -> None:
         stream.log()
     if response.status == 101 or framing is TUNNEL:
         start_tunnel(stream)
-    for data in stream.inbox_response:
-        front.send_data(data)
+    if stream.filters:
+        filters.pass_on(stream, b"".join(stream.inbox_response), stream.response_complete)
+    else:
+        for data in stream.inbox_response:
+            front.send_data(data)
     stream.inbox_response = ()
     stream.forwarding = True
     if front.gone:
@@ -191,13 +198,15 @@ async def response_rules(stream: HttpStream, rule_set: RuleSet) -> None:
         raise Stop("P", "H", 502)
 
 
-async def send_response(stream: HttpStream, response: Response, status: int | None = None) -> None:
-    """`http-after-response` rules, then the head leaves. `status` is what is logged, the response's own by default."""
+async def send_response(stream: HttpStream, response: Response, status: int | None = None, filtered: bool = False) -> None:
+    """`http-after-response` rules, then filters if there are any for it, then the head leaves. `status` is what is logged, the response's own by default."""
     stream.status = response.status if status is None else status
     await after_response(stream)
     stream.head_sent = True
     if stream.frontend.stopped:
         stream.keep_client = False
+    if filtered:
+        filters.on_head(stream, response)
     stream.front.send_head(response, not stream.keep_client)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import BadMessage
 from pylb.base.timers import NEVER
-from pylb.stream import connect, kill, replay, scruples, tracking
+from pylb.stream import connect, filters, kill, replay, scruples, tracking
 from pylb.stream import request as request_steps
 from pylb.stream import response as response_steps
 from pylb.stream.applet import Served
@@ -130,7 +130,7 @@ class HttpStream(Stream):
                 await connect.assign(self)
             if self.server.settings.redir is not None:  # type: ignore[union-attr]
                 scruples.redirect(self, self.server)  # type: ignore[arg-type]
-            if self.back is None and not connect.reuse(self):
+            if self.back is None and (self.connecting is not None or not connect.reuse(self)):
                 await connect.establish(self)
             if self.backend.tcp_response_content:  # type: ignore[union-attr]
                 await response_steps.content_rules(self)
@@ -178,6 +178,8 @@ class HttpStream(Stream):
         if self.process.tables is not None:
             tracking.count_bytes(self, self.now)
         self.log()
+        if self.filters:
+            filters.release(self)
         if self.tracked is not None:
             tracking.release(self, self.now)
         front, self.coroutine = self.front, None
@@ -399,7 +401,7 @@ class HttpStream(Stream):
         else:
             self.server_expire = self.process.clock.now() + self.server_timeout()
         if self.forwarding:
-            self.front.send_data(data)
+            filters.pass_on(self, data, False) if self.filters else self.front.send_data(data)
             return
         self.inbox_response = [*self.inbox_response, data]
         self.inbox_size += len(data)
@@ -411,6 +413,8 @@ class HttpStream(Stream):
         """The response is complete."""
         self.end_response(trailers)
         if self.forwarding:
+            if self.filters:
+                filters.pass_on(self, b"", True)
             self.front.send_end(trailers)
         self.wake()
 
@@ -418,8 +422,8 @@ class HttpStream(Stream):
         """Nothing more will come from the server."""
         self.response_complete = True
         self.response_trailers = trailers
-        if self.response is not None and self.response.framing is CHUNKED:
-            self.bytes_out += 1 + fields_size(trailers)  # HAProxy counts the end mark of chunked bodies
+        if self.response is not None and self.response.framing is CHUNKED and not self.response.length:
+            self.bytes_out += 1 + fields_size(trailers)  # HAProxy counts the end mark of bodies that came in chunks
         self.server_expire = NEVER
 
     def on_server_gone(self, reset: bool) -> None:

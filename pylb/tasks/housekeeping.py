@@ -1,6 +1,6 @@
 """Small periodic work: slow starts go on, idle server connections that nobody needs are closed, the output is measured.
 
-There are few tasks and many servers: a task looks at all servers that its interval is for.
+Pools are looked after from the moment on when something lies in them, each at its own times.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pylb.proxy.states import State
 
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
+    from pylb.proxy.server import Server
 
 STEP = 1.0  # seconds between two steps of a slow start
 LOOK = 1.0  # seconds between two looks at how much was sent
@@ -20,13 +21,14 @@ LOOK = 1.0  # seconds between two looks at how much was sent
 
 def start_housekeeping(process: Process) -> Callable[[], None]:
     """Begin; the function returned ends it."""
-    delays = {server.settings.pool_purge_delay for backend in process.backends.values() for server in backend.servers}
     tasks = [process.loop.create_task(warm_up_servers(process)), process.loop.create_task(measure_output(process))]
-    tasks += [process.loop.create_task(purge(process, delay)) for delay in sorted(delays) if delay]
+    purges = Purges(process)
+    process.watch_pool = purges.watch
 
     def stop() -> None:
         for task in tasks:
             task.cancel()
+        purges.stop()
 
     return stop
 
@@ -48,12 +50,28 @@ async def measure_output(process: Process) -> None:
         process.measure_output(process.clock.now())
 
 
-async def purge(process: Process, delay: int) -> None:
-    """`pool-purge-delay`: close half of the idle connections that the load has not needed lately, at every server with this delay."""
-    while True:
-        await asyncio.sleep(delay / 1000)
-        for backend in process.backends.values():
-            for server in backend.servers:
-                if server.settings.pool_purge_delay == delay and len(server.pool):
-                    for connection in server.pool.purge():
-                        connection.close()
+class Purges:
+    """`pool-purge-delay`: every so often, half of the idle connections that the load has not needed lately are closed."""
+
+    def __init__(self, process: Process) -> None:
+        self._loop = process.loop
+        self._next: dict[Server, asyncio.TimerHandle] = {}
+
+    def watch(self, server: Server) -> None:
+        """The first connection lies idle at the server."""
+        self._next[server] = self._loop.call_later(server.settings.pool_purge_delay / 1000, self._purge, server)
+
+    def _purge(self, server: Server) -> None:
+        del self._next[server]
+        for connection in server.pool.purge():
+            connection.close()
+        if len(server.pool):
+            self.watch(server)
+        else:
+            server.pool.is_watched = False
+
+    def stop(self) -> None:
+        """Let everything lie."""
+        for handle in self._next.values():
+            handle.cancel()
+        self._next.clear()

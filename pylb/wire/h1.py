@@ -265,7 +265,7 @@ def outgoing_response_head(response: Response, client_version: int, close: bool)
     names = dict(headers)
     if b"te" in names:
         headers = _trailers_only(headers)
-    if response.status == 204:
+    if response.status == 204 or response.status < 100:  # below 100 a length that was stated holds and is not told
         headers = [pair for pair in headers if pair[0] not in (b"content-length", b"transfer-encoding")]
     if b"connection" in names:
         headers, words = _settled(headers)

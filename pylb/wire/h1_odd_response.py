@@ -93,7 +93,7 @@ def _finish_response(reader: Reader, response: Response, fields: Fields, request
         _judge_switch(reader, fields)
     if fields.encoded:
         fields.headers.remove(b"content-length")
-    if response.status < 200:
+    if 100 <= response.status < 200 or (response.status < 100 and fields.chunked):
         fields.headers.remove(b"content-length")
         fields.headers.remove(b"transfer-encoding")
     response.length = 0 if fields.encoded else stated or 0
@@ -120,7 +120,7 @@ def _judge_switch(reader: Reader, fields: Fields) -> None:
 
 def response_framing(status: int, request_method: bytes, fields: Fields) -> Framing:
     """How a response's body ends (RFC 9112 6.3), in order of precedence."""
-    if status == 101 or (request_method == b"CONNECT" and 200 <= status < 300) or (status < 100 and not fields.chunked):
+    if status == 101 or (request_method == b"CONNECT" and 200 <= status < 300) or (status < 100 and not fields.chunked and fields.length is None):
         return Framing.TUNNEL
     if request_method == b"HEAD" or 100 <= status < 200 or status in (204, 304):
         return Framing.NONE

@@ -44,6 +44,7 @@ UNREAD_FIELDS = {
     "Global.localpeer": "there are no peers yet; HAPROXY_LOCALPEER is set while the word is read",
     "Global.insecure_setuid": "privileges of child processes are never restricted",
     "Global.max_idletimer": "TLS records have one size whether the connection was idle or not",
+    "Global.tune": "the numbers as written; those that do something are in fields of their own",
     "Global.ca_base": "file names are completed while words are read",
     "Global.unix_bind_prefix": "applied to each unix socket while its `bind` line is read",
     "Global.unix_bind_mode": "applied to each unix socket while its `bind` line is read",

@@ -106,11 +106,12 @@ def test_options_of_checks_replace_each_other(tmp_path: Path) -> None:
     assert config.proxies[1].health_check.kind == "tcp-check"
 
 
-@pytest.mark.parametrize("word", ["compression algo gzip", "filter trace"])
+@pytest.mark.parametrize("word", ["email-alert level alert", "filter trace"])
 def test_missing_words_are_errors(tmp_path: Path, word: str) -> None:
     config, said = read(tmp_path, f"defaults\n{TIMEOUTS}listen a\n bind :1\n {word}\n")
     assert config is None
-    assert f"pylb: '{word.split()[0]}' is not implemented yet." in said
+    name = word if word.startswith("filter") else word.split()[0]
+    assert f"pylb: '{name}' is not implemented yet." in said
 
 
 def test_every_word_has_a_manual_entry() -> None:

@@ -49,6 +49,7 @@ class Suite:
     accepted: Mapping[str, str] = field(default_factory=dict)
     head: str = ""  # more lines of the global section
     mask: Callable[[bytes], bytes] = bytes  # hides in what clients receive what differs from run to run
+    sizes: frozenset[str] = frozenset()  # columns, and lines of `show info`, of which is compared only whether there is anything
     ask: Callable[[Rig], Any] = lambda rig: None  # what else to find out before the programs end
 
     def names(self) -> list[Any]:
@@ -97,6 +98,8 @@ class Suite:
 
     def _masked(self, outcome: Outcome) -> Outcome:
         outcome.played.clients = [replace(one, data=self.mask(one.data)) for one in outcome.played.clients]
+        for row in (*outcome.columns.values(), outcome.info):
+            row.update({name: "some" for name in self.sizes if row.get(name, "0") not in ("", "0")})
         return outcome
 
 

@@ -132,15 +132,15 @@ def test_oldest_first() -> None:
     assert taken == [0, 1, 2, 0, 1]
 
 
-def test_purge_takes_half_of_what_was_not_needed() -> None:
+def test_purge_takes_half_of_what_was_not_needed_and_one() -> None:
     one = pool("always")
     used(one, 8)
     for left in range(8, 0, -1):
         used(one, left)
         one.put(Connection())
     used(one, 0)
-    one.estimate = one.highest_used = 0
-    assert [len(one.purge()) for _ in range(5)] == [4, 2, 1, 1, 0]
+    one.estimate, one.highest_used = 8, 0
+    assert [(len(one.purge()), one.estimate) for _ in range(4)] == [(0, 4), (3, 2), (3, 1), (2, 0)]
     assert one.server.counters.idle_conn_cur == 0
 
 

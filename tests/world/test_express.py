@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from inspect import isawaitable
 from typing import Any
 
@@ -80,6 +80,8 @@ def ask(*requests: bytes, wait: float = 1.0) -> Act:
 
     async def act(stage: Stage, client: Peer) -> None:
         for request in requests:
+            if client.lost:  # an answer ended the connection
+                return
             await client.send(request)
             await asyncio.sleep(wait)
 
@@ -331,7 +333,7 @@ def origin(case: Case) -> Callable[[Peer], Awaitable[None]]:
 HEARD: list[bytes] = []
 
 
-def play(make: Make, case: Case, express: bool) -> dict[str, Any]:
+def play(make: Make, case: Case, express: bool, cold: bool = False) -> dict[str, Any]:
     """Everything that can be seen of a story."""
     HEARD.clear()
     scene = make(CONFIG.format(front=case.front, back=case.back, words=case.words, logs=case.logs))
@@ -343,10 +345,14 @@ def play(make: Make, case: Case, express: bool) -> dict[str, Any]:
 
     async def story(scene: Stage) -> tuple[bytes, bool, bool]:
         client = await scene.world.client(FRONT)
-        for _ in range(2):  # the first opens the server's connection, after the second it counts as safe
+        scene.world.hasty = cold  # a server's connection is there at once
+        for _ in range(0 if cold else 2):  # the first opens the server's connection, after the second it counts as safe
             await client.send(get("/warm"))
             await asyncio.sleep(0.1)
-        await case.act(scene, client)
+        try:
+            await case.act(scene, client)
+        except ConnectionError:
+            pass  # it was closed before the client had said everything
         seen = bytes(client.buffer), client.ended, client.lost
         client.close()
         return seen
@@ -369,6 +375,23 @@ def test_both_roads_are_one(stage: Make, name: str) -> None:
     short, long = play(stage, CASES[name], express=True), play(stage, CASES[name], express=False)
     for what, value in long.items():
         assert short[what] == value, what
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("mode", ["http-keep-alive", "http-server-close", "httpclose"])
+def test_both_roads_are_one_with_new_connections(stage: Make, name: str, mode: str) -> None:
+    case = replace(CASES[name], front=f"{CASES[name].front}\n    option {mode}")
+    short, long = play(stage, case, express=True, cold=True), play(stage, case, express=False, cold=True)
+    for what, value in long.items():
+        assert short[what] == value, what
+
+
+def test_the_lane_is_taken_by_a_single_request(stage: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing needs the coroutine where the server's connection is there at once, though both connections end with the answer."""
+    monkeypatch.setattr(HttpStream, "run", None)
+    seen = play(stage, replace(CASES["client-closes"], front="option httpclose"), express=True, cold=True)
+    assert seen["all"] == 1
+    assert seen["counters"]["be.hrsp_2xx"] == 1
 
 
 def test_the_lane_is_taken(stage: Make, monkeypatch: pytest.MonkeyPatch) -> None:

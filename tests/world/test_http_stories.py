@@ -454,6 +454,29 @@ def test_who_wants_another_address_gets_another_connection(stage: Make) -> None:
     assert scene.process.backends["be"].servers[0].counters.reuse
 
 
+def test_idle_connections_are_closed_from_when_the_first_one_lay_idle(stage: Make) -> None:
+    """`pool-purge-delay` has no clock of its own: what eight clients left is looked at every two seconds from then on."""
+    scene = stage(config(words="pool-purge-delay 2s"))
+    scene.origin(BACK, answering(after=0.1))
+
+    async def story(scene: Stage) -> list[int]:
+        await asyncio.sleep(1.3)
+        clients = [await scene.world.client(FRONT) for _ in range(8)]
+        for client in clients:
+            await client.send(GET)
+        for client in clients:
+            await client.expect(b"ok")
+            client.close()
+        pool, lying = scene.process.backends["be"].servers[0].pool, []
+        for _ in range(6):
+            await asyncio.sleep(1.9)
+            lying.append(len(pool))
+            await asyncio.sleep(0.1)
+        return lying
+
+    assert scene.run(story) == [8, 8, 8, 5, 2, 0]
+
+
 def test_connections_to_what_is_no_server_end_with_their_session(stage: Make) -> None:
     """`dispatch`: as in HAProxy, whatever `http-reuse` says."""
     scene = stage(config(extra="http-reuse always\n    dispatch 10.0.0.2:80"))

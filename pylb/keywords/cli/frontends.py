@@ -120,7 +120,4 @@ def set_rate_limit(cli: Cli, words: Words) -> None:
     if value < 0:
         raise Refusal("Value out of range.\n")
     settings = cli.process.config.global_
-    if hasattr(settings, name):
-        setattr(settings, name, value)
-    else:
-        settings.tune[name] = value
+    setattr(settings, name, value)

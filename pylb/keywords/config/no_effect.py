@@ -153,18 +153,6 @@ def capture_buffer(text: str, args: Args) -> None:
     )
 
 
-def compression_rate(text: str, args: Args) -> None:
-    """A number."""
-    if not text:
-        raise Alert(f"'{args.words[0]}' expects an integer argument in kb/s.")
-
-
-def compression_share(text: str, args: Args) -> None:
-    """A share of the processor's time."""
-    if not text or not 0 <= leading_integer(text) <= 100:
-        raise Alert(f"'{args.words[0]}' expects an integer argument between 0 and 100.")
-
-
 def not_supported(text: str, args: Args) -> None:
     """A word of old releases."""
     raise BareAlert(f"{args.where}: option 'tune.chksize' is not supported any more (tune.bufsize is used instead).")
@@ -191,9 +179,6 @@ NO_EFFECT: dict[str, Word] = {
     "cpu-map": Word(cpu_map, NOISE, 64),
     "thread-groups": Word(threads, NOISE),
     "thread-group": Word(nothing, NOISE, 64),
-    "maxcomprate": Word(compression_rate, "there is no compression yet"),
-    "maxcompcpuusage": Word(compression_share, "there is no compression yet"),
-    "maxzlibmem": Word(integer, "there is no compression yet"),
     "profiling.tasks": Word(on_off("auto"), "there are no HAProxy tasks to measure"),
     "httpclient.ssl.ca-file": Word(nothing, "there is no internal HTTP client"),
     "httpclient.resolvers.prefer": Word(nothing, "there is no internal HTTP client"),
@@ -207,7 +192,6 @@ NO_EFFECT: dict[str, Word] = {
     "tune.sndbuf.client": Word(integer, "socket buffers are the kernel's choice"),
     "tune.sndbuf.server": Word(integer, "socket buffers are the kernel's choice"),
     "tune.chksize": Word(not_supported, ""),
-    "tune.comp.maxlevel": Word(within(1, 9, "expects a numeric value between 1 and 9"), "there is no compression yet"),
     "tune.buffers.limit": Word(integer, MEMORY),
     "tune.buffers.reserve": Word(integer, MEMORY),
     "tune.fail-alloc": Word(nothing, MEMORY),

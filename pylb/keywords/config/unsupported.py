@@ -32,7 +32,7 @@ REPLACED = {
     "rspirep": "'http-response replace-header' instead.",
     "block": "'http-request deny' which uses the exact same syntax.",
 }
-NOT_YET_PROXY = ("compression", "email-alert", "filter")
+NOT_YET_PROXY = ("email-alert",)
 NOT_YET_GLOBAL = (
     *("cluster-secret", "lua-load", "lua-load-per-thread", "lua-prepend-path", "ssl-provider", "ssl-provider-path"),
     *("httpclient.resolvers.id", "httpclient.ssl.verify"),
