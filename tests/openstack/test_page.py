@@ -157,7 +157,7 @@ CHANGING = {
     "qtime", "ctime", "rtime", "ttime", "qtime_max", "ctime_max", "rtime_max", "ttime_max", "pid", "smax", "check_health", "check_code",
 }  # fmt: skip
 # checks count, at their own moments
-CHECKED = {"h1_total_connections", "h1_total_streams", "h1_bytes_in", "h1_bytes_out", "h1_open_connections", "h1_open_streams", "used_conn_cur"}
+CHECKED = {"h1_total_connections", "h1_total_streams", "h1_bytes_in", "h1_bytes_out", "h1_open_connections", "h1_open_streams", "used_conn_cur", "need_conn_est"}
 
 
 def masked(text: str, program: Program) -> str:
@@ -167,7 +167,7 @@ def masked(text: str, program: Program) -> str:
     text = re.sub(r"(?m)^(Uptime|Uptime_sec|MaxConnRate): .*", r"\1: N", text)
     text = masked_page(text) if "<html" in text else re.sub(r"(?m)^([^# ][^ ,\n]*,.*)$", lambda line: masked_row(line[1]), text)
     text = text.replace(",* L7OK", ",L7OK")  # a check is under way
-    text = re.sub(r"(?m)^(\S+/\S+ .* - 5000) \d+ ", r"\1 N ", text)  # show servers conn: a check's
+    text = re.sub(r"(?m)^(\S+/\S+ .* - 5000) \d+ \d+ \d+ ", r"\1 N N N ", text)  # show servers conn: those of checks count
     text = re.sub(r"\[\d\d/\w+/\d{4}[^]]*\]", "[DATE]", text)
     text = re.sub(r"(UP|DRAIN) +[12]/3|(DOWN) +1/2", r"\1\2", text)  # checks come at their own moments
     text = re.sub(r"(?m)[ \t]+$", "", text)
