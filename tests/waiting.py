@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import select
+import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +23,13 @@ def readable(one: HasDescriptor | int, seconds: float) -> bool:
     poll = select.poll()
     poll.register(one, select.POLLIN)
     return bool(poll.poll(max(0.0, seconds) * 1000))
+
+
+def hang_up(one: socket.socket) -> None:
+    """Close a socket on which a thread may wait: closing alone would leave it waiting, and a waiting `accept` holds a descriptor's number."""
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()
 
 
 def wait_until(

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from waiting import hang_up
+
 from pylb.proxy.fields import FIELDS, INDEX, Row, empty_values
 
 HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
@@ -328,4 +330,4 @@ def running(directory: Path, config: str = CONFIG) -> Iterator[Rig]:
         process.terminate()
         process.wait(5)
         for origin in origins:
-            origin.listener.close()
+            hang_up(origin.listener)

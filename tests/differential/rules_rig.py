@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waiting import readable, wait_until
+from waiting import hang_up, readable, wait_until
 
 HOST = "Host: a.example\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Origin: one\r\n\r\nhello"
@@ -179,7 +179,7 @@ class Rig:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.origin.listener.close()
+        hang_up(self.origin.listener)
         self.log.close()
 
     def statistics(self) -> dict[tuple[str, str], dict[str, str]]:

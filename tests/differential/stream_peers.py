@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from waiting import hang_up
+
 FIN, RST, CLOSE, BODY, NOTIFY = "FIN", "RST", "CLOSE", "BODY", "NOTIFY"
 PATIENCE = 4.0
 
@@ -268,9 +270,9 @@ class Origin:
         return "%s:%d" % self.listener.getsockname()
 
     def stop(self) -> None:
-        self.listener.close()
+        hang_up(self.listener)
         for pipe in self.pipes:
-            pipe.raw.close()
+            hang_up(pipe.raw)
 
     def _accept(self) -> None:
         while True:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from oracle import HAPROXY, needs_haproxy
-from waiting import readable
+from waiting import hang_up, readable
 
 pytestmark = needs_haproxy
 COUNT = int(os.environ.get("PYLB_MUTATIONS", "1500"))
@@ -181,7 +181,7 @@ class Program:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.origin.listener.close()
+        hang_up(self.origin.listener)
         self.log.close()
 
     def descriptors(self) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from oracle import HAPROXY, needs_haproxy
-from waiting import readable, wait_until
+from waiting import hang_up, readable, wait_until
 
 pytestmark = needs_haproxy
 PROGRAMS = ((HAPROXY,), (sys.executable, "-m", "pylb"))
@@ -98,6 +98,7 @@ class Program:
     def __init__(self, command: tuple[str, ...], directory: Path) -> None:
         directory.mkdir()
         self.directory = directory
+        self.listening: list[socket.socket] = []
         self.received: dict[str, bytes] = {}
         for name in ("octets", "lines", "implicit", "implicit2"):
             self.serve(name)
@@ -117,10 +118,14 @@ class Program:
         listener.bind(str(self.directory / name))
         listener.listen(5)
         self.received[name] = b""
+        self.listening.append(listener)
 
         def run() -> None:
             while True:
-                one, _ = listener.accept()
+                try:
+                    one, _ = listener.accept()
+                except OSError:
+                    return
                 while data := one.recv(65536):
                     self.received[name] += data
                     if leaves:
@@ -137,6 +142,8 @@ class Program:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
+        for one in self.listening:
+            hang_up(one)
 
     def connect(self) -> socket.socket:
         """A conversation."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from certificates import make_bundle
 from oracle import HAPROXY, needs_haproxy
-from waiting import wait_until
+from waiting import hang_up, wait_until
 
 pytestmark = needs_haproxy
 PROGRAMS = ((HAPROXY,), (sys.executable, "-m", "pylb"))
@@ -126,7 +126,7 @@ class Program:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.server.close()
+        hang_up(self.server)
         self.deaf.close()
 
     def ask(self, line: str) -> str:

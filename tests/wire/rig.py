@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from waiting import hang_up
+
 HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -131,7 +133,7 @@ class Rig:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.origin.listener.close()
+        hang_up(self.origin.listener)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def cli(self, command: str) -> str:
