@@ -85,8 +85,8 @@ async def content_rules(stream: HttpStream) -> None:
     if verdict in (Verdict.REJECT, Verdict.CLOSE):
         if not delay:
             connect.send_request(stream)  # it was on its way
-        stream.back.polite = True
     if verdict is Verdict.REJECT:
+        stream.back.polite = True
         stream.count("dresp")
         raise Stop("P", "D", 0)
     if verdict is Verdict.CLOSE:
