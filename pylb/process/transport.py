@@ -26,6 +26,7 @@ INCOMING = INPUT | HANGUP
 OUTGOING = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 MOST = 262144  # bytes read at once: far more than a buffer, so that a message that came whole is seen whole
+USUAL = 65536  # bytes asked for where no more is expected, without the way through `space`
 MOST_READS = 8  # before others have their turn
 MOST_PIECES = 256  # of one sendmsg
 HIGH_WATER = 65536
@@ -85,18 +86,18 @@ class SocketTransport(asyncio.Transport):
     """One connected socket."""
 
     __slots__ = (
-        "_data_received", "_descriptor", "_eof", "_eof_wanted", "_high", "_low", "_missed", "_names", "_poller", "_protocol", "_receive",
-        "_send", "_sock", "_stalled", "_unsent", "_unsent_size", "closing", "paused",
+        "_bulky", "_data_received", "_descriptor", "_eof", "_eof_wanted", "_high", "_low", "_missed", "_names", "_poller", "_protocol", "_receive",
+        "_receive_into", "_send", "_sock", "_stalled", "_unsent", "_unsent_size", "closing", "paused",
     )  # fmt: skip
 
     def __init__(self, poller: Poller, sock: Socket, names: dict[str, Any]) -> None:
         """`names`: what is known already of "peername" and "sockname"."""
         self._poller, self._sock, self._names = poller, sock, names
-        self._descriptor, self._receive, self._send = sock.fileno(), sock.recv_into, sock.send
+        self._descriptor, self._receive, self._receive_into, self._send = sock.fileno(), sock.recv, sock.recv_into, sock.send
         self._high, self._low = HIGH_WATER, HIGH_WATER // 4
         self._unsent: list[memoryview] | None = None
         self._unsent_size = 0
-        self.closing = self.paused = self._eof = self._eof_wanted = self._missed = self._stalled = False
+        self.closing = self.paused = self._bulky = self._eof = self._eof_wanted = self._missed = self._stalled = False
 
     def begin(self, protocol: asyncio.Protocol, known: bool = False) -> None:
         """Tell the protocol, then read. `known`: the poller has the descriptor already."""
@@ -154,21 +155,22 @@ class SocketTransport(asyncio.Transport):
         self._happened(select.EPOLLIN)
 
     def _happened(self, events: int) -> None:
-        if events == INPUT and self._unsent is None and not (self.paused or self.closing or self._eof):
+        if events == INPUT and self._unsent is None and not (self.paused or self.closing or self._eof or self._bulky):
             try:
-                size = self._receive(self._poller.space, MOST, AT_ONCE)
+                data = self._receive(USUAL, AT_ONCE)
             except BlockingIOError:
                 return
             except OSError as error:
                 self._break(error)
                 return
-            if 0 < size < MOST:  # nearly always: all there is, and nothing else happened
-                self._data_received(bytes(self._poller.space[:size]))
+            if 0 < len(data) < USUAL:  # nearly always: all there is, and nothing else happened
+                self._data_received(data)
                 if self.paused:
                     self._missed = True
                 return
-            if size:
-                self._data_received(bytes(self._poller.space))
+            if data:
+                self._bulky = True
+                self._data_received(data + self._more())
         if self._unsent is not None and events & OUTGOING:
             self._send_unsent()
         if self.paused:
@@ -176,13 +178,21 @@ class SocketTransport(asyncio.Transport):
         elif events & INCOMING:
             self._read(events & HANGUP != 0)
 
+    def _more(self) -> bytes:
+        """What has come besides a usual piece, up to the most."""
+        space = self._poller.space[USUAL:]
+        try:
+            return bytes(space[: self._receive_into(space, len(space), AT_ONCE)])
+        except OSError:
+            return b""  # nothing, or an error that the next read meets
+
     def _read(self, to_the_end: bool) -> None:
         poller = self._poller
         for _ in range(MOST_READS):
             if self.closing or self._eof:
                 return
             try:
-                size = self._receive(poller.space, MOST, AT_ONCE)
+                size = self._receive_into(poller.space, MOST, AT_ONCE)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -191,6 +201,7 @@ class SocketTransport(asyncio.Transport):
             if not size:
                 self._end_of_file()
                 return
+            self._bulky = size > USUAL
             self._data_received(bytes(poller.space[:size]))
             if self.paused:
                 self._missed = True

@@ -82,9 +82,8 @@ async def content_rules(stream: HttpStream) -> None:
     if delay:
         connect.send_request(stream)
     verdict = await rules.run_content_rules(stream, backend.tcp_response_content, delay, lambda: (0, stream.response is not None), "H")
-    if verdict in (Verdict.REJECT, Verdict.CLOSE):
-        if not delay:
-            connect.send_request(stream)  # it was on its way
+    if verdict in (Verdict.REJECT, Verdict.CLOSE) and not delay:
+        connect.send_request(stream)  # it was on its way
     if verdict is Verdict.REJECT:
         stream.back.polite = True
         stream.count("dresp")
