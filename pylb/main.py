@@ -165,6 +165,10 @@ def start(options: Options, config: Config, report: Report) -> int:
 
 def finish_check(options: Options, config: Config, report: Report) -> int:
     """What ``-c`` says when there were no errors."""
+    if any(server.saved is not None for proxy in config.proxies for server in proxy.servers):
+        from pylb.process.restoring import rehearse
+
+        rehearse(config, report.warning)
     lines = ["Warnings were found."] if report.warnings else []
     able = listens(config)
     lines.append("Configuration file is valid" if able else "Configuration file has no error but will not start (no listener) => exit(2).")

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pylb.base.errors import Alert
 from pylb.config import checks, model
 from pylb.config.args import Reading
-from pylb.config.settle import number_proxies, open_state_file, resolve_servers, settle
+from pylb.config.saved_states import read_saved_states
+from pylb.config.settle import number_proxies, resolve_servers, settle
 from pylb.config.tls import check_binds, check_server_tls
 from pylb.sample.context import CompileContext, Job, Unresolved
 from pylb.sample.logformat import LogFormat, compile_log_format
@@ -47,9 +48,9 @@ def complete(reading: Reading) -> None:
     run_jobs(reading.jobs, reading)
     check_ports(reading)
     if not reading.errors:
+        read_saved_states(reading)
         resolve_servers(reading)
     if not reading.errors:
-        open_state_file(reading)
         settle(config)
 
 

@@ -231,6 +231,7 @@ class Server:
     place: Place
     text: str = ""  # address as written
     id: int | None = None
+    forced_id: bool = False  # the configuration says `id`
     weight: int = 1
     backup: bool = False
     disabled: bool = False
@@ -266,6 +267,8 @@ class Server:
     proto: str | None = None
     socks4: Address | None = None
     init_addr: tuple[str, ...] = ()
+    host_name: str = ""  # what the line had in place of an address
+    saved: list[str] | None = None  # its line of a file of server states
     unresolved: bool = False  # the name has no address (yet): the server starts in maintenance
     resolvers: str | None = None
     resolve_opts: dict[str, str] = field(default_factory=dict)
@@ -400,6 +403,7 @@ class Proxy:
     kind: Literal["frontend", "backend", "listen", "defaults"]
     place: Place
     id: int | None = None
+    forced_id: bool = False  # the configuration says `id`
     mode: Literal["tcp", "http", "health", "cli"] = "tcp"
     disabled: bool = False
     defaults: Proxy | None = None

@@ -7,13 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from pylb.base.address import read_host
 from pylb.config import model
 from pylb.config.args import Reading
-
-UNSET_STATE_FILE = (
-    "backend '{}' configured to load server state file from global section 'server-state-file' directive."
-    " Unfortunately, 'server-state-file' is not set!"
-)
 
 
 def number_proxies(config: model.Config) -> None:
@@ -21,6 +17,9 @@ def number_proxies(config: model.Config) -> None:
     taken = {proxy.id for proxy in config.proxies if proxy.id}
     number = 2 if config.global_.stats_sockets else 1  # the proxy behind the stats sockets is the first
     for proxy in config.proxies:
+        proxy.forced_id = proxy.id is not None
+        for server in proxy.servers:
+            server.forced_id = server.id is not None
         if proxy.id is None:
             while number in taken:
                 number += 1
@@ -48,9 +47,13 @@ def resolve_servers(reading: Reading) -> None:
     failed = False
     for proxy in reading.config.proxies:
         for server in proxy.servers:
-            if server.address.kind != "name" or _resolve(server):
+            if server.address.kind != "name":
                 continue
-            who = f"[{server.place}] : 'server {proxy.name}/{server.name}' : could not resolve address '{server.address.host}'"
+            server.host_name = server.address.host
+            if _resolve(server):
+                continue
+            why = "could not resolve" if not server.init_addr or "libc" in server.init_addr else "no method found to resolve"
+            who = f"[{server.place}] : 'server {proxy.name}/{server.name}' : {why} address '{server.host_name}'"
             if "none" in server.init_addr or reading.config.global_.ignore_resolution:
                 if not server.init_addr or "libc" in server.init_addr:
                     reading.report.warning(f"{who}, disabling server.")
@@ -66,6 +69,10 @@ def resolve_servers(reading: Reading) -> None:
 def _resolve(server: model.Server) -> bool:
     """Ask the system, as `init-addr` allows."""
     methods = server.init_addr or ("last", "libc")
+    host = server.saved[4] if server.saved is not None and methods[0] == "last" else "-"
+    if host != "-" and read_host(host) is not None:
+        server.address = replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host)
+        return True
     families = {4: socket.AF_INET, 6: socket.AF_INET6}
     if "libc" in methods:
         try:
@@ -80,24 +87,6 @@ def _resolve(server: model.Server) -> bool:
     if fixed:
         server.address = replace(server.address, kind="ipv6" if ":" in fixed else "ipv4", host=fixed)
     return fixed is not None
-
-
-def open_state_file(reading: Reading) -> None:
-    """Tell when the global file of server states is not there."""
-    settings = reading.config.global_
-    name = settings.server_state_file
-    if name is None:
-        for proxy in reading.config.proxies:
-            if proxy.load_server_state == "global" and proxy.is_backend and not proxy.disabled:
-                reading.report.warning(UNSET_STATE_FILE.format(proxy.name))
-        return
-    if settings.server_state_base and not name.startswith("/"):
-        name = f"{settings.server_state_base}/{name}"
-    try:
-        with open(name, "rb"):
-            pass
-    except OSError as error:
-        reading.report.warning(f"config: Can't open global server state file '{name}': {error.strerror}")
 
 
 def settle(config: model.Config) -> None:

@@ -21,6 +21,7 @@ from pylb.process.binding import Opened
 from pylb.process.daemon import HANDLED
 from pylb.process.link import Link
 from pylb.process.net import RealNet
+from pylb.process.restoring import restore_states
 
 LEVELS = {0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ALERT", 4: "WARNING", 5: "NOTICE", 6: "NOTICE"}
 # New objects to the youngest collection, and of those to each older one. Ended connections leave cycles, which the youngest finds in under a
@@ -39,6 +40,9 @@ class Worker:
         self.report = report
         self.net = RealNet(self.loop, (opened or Opened()).take)
         self.process = build.build(config, self.loop, Clock(self.loop.time), self.net, tag=tag)
+        report.context = "config"
+        restore_states(self.process, report.warning)
+        report.context = ""
         self.process.version = version
         self.process.message = self.message
         self.process.startup_logs = report.startup_logs()

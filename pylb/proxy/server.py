@@ -200,6 +200,8 @@ class Server:
         """The text, and how many failures are left when not all are."""
         if not check.enabled or check.health >= check.rise + check.fall - 1:
             return text
+        if check.server.is_stopped:  # it is another server's, which this one tracks
+            return f"{text} {check.health}/{check.rise}"
         return f"{text} {check.health - check.rise + 1}/{check.fall}"
 
     def throttle(self, now: float) -> int | None:

@@ -69,7 +69,6 @@ UNREAD_OPTIONS = {
     "external-check": "is a kind of health check",
 }
 UNREAD_KEYS = {
-    "server-state-file-name": "loading states of servers is refused",
     "stick-table place": "for messages about the configuration",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 
-from pylb.base.errors import Alert, NotImplementedYet
+from pylb.base.errors import Alert
 from pylb.base.units import leading_integer
 from pylb.config import model
 from pylb.config.args import Args, BareAlert
@@ -193,8 +193,6 @@ def load_server_state_from_file(proxy: model.Proxy, args: Args) -> None:
     """Where the servers' state of the previous process is read from."""
     if args.at(1) not in ("global", "local", "none"):
         raise Alert(f"'load-server-state-from-file' expects 'global', 'local' or 'none'. Got '{args.at(1)}'")
-    if args.at(1) != "none":
-        raise NotImplementedYet(f"load-server-state-from-file {args.at(1)}")
     proxy.load_server_state = args.at(1)
 
 
