@@ -171,7 +171,7 @@ def set_status(args: Args) -> Run:
         text = args.next().encode("latin-1", "replace")
 
     def run(stream: Any) -> None:
-        stream.status = stream.response.status = status
-        stream.response.reason = text if text is not None else reason(status)
+        stream.status = status
+        stream.response.set_status(status, text if text is not None else reason(status))
 
     return run
