@@ -103,7 +103,7 @@ def go(front: ClientH1, request: Request, data: bytes, start: int, now: float) -
     if back is None:
         return leave(stream, PREPARED)
     close = not stream.keep_server and not backend.pretends_keepalive
-    if frontend.http_request and states_framing(request.headers) and (known is None or request.headers != known.headers):
+    if frontend.http_request and (known is None or request.headers != known.headers) and states_framing(request.headers):
         return leave(stream, PREPARED)
     same_line = request.target is target and request.method is method
     untouched = same_line and not close and known is not None and known.tail and request.headers == known.headers

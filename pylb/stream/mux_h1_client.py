@@ -329,7 +329,7 @@ class ClientH1(H1):
     def on_wrong_length(self) -> None:
         stream = self.stream
         if stream is not None and stream.failure is None:
-            stream.failure, stream.wrong_length = Stop("C", "D", 0), True
+            stream.failure, stream.wrong_length, stream.keep_client = Stop("C", "D", 0), True, False
             stream.process.loop.call_soon(stream.wake)  # what came with these bytes of the server is still to be taken in
 
     def case_of_names(self) -> dict[bytes, bytes] | None:

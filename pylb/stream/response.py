@@ -211,15 +211,17 @@ async def response_rules(stream: HttpStream, rule_set: RuleSet) -> None:
         raise Stop("P", "H", 502)
 
 
-async def send_response(stream: HttpStream, response: Response, status: int | None = None, filtered: bool = False) -> None:
-    """`http-after-response` rules, then filters if there are any for it, then the head leaves. `status` is what is logged, the response's own by default."""
+async def send_response(stream: HttpStream, response: Response, status: int | None = None, of_applet: bool = False) -> None:
+    """`http-after-response` rules, then the head leaves. `status` is what is logged, the response's own by default. What applets say passes filters."""
     stream.status = response.status if status is None else status
     await after_response(stream)
     stream.head_sent = True
     if stream.frontend.stopped:
         stream.keep_client = False
-    if filtered:
+    if of_applet:
         filters.on_head(stream, response)
+    else:
+        stream.bytes_out += size_of(response)
     leaving = how_it_leaves(stream, response)
     stream.front.send_head(response, not stream.keep_client, leaving)
 
@@ -298,8 +300,8 @@ async def answer_with(stream: HttpStream, response: Response | None, body: bytes
     silent = stream.request.method == b"HEAD"
     await send_response(stream, response, status)
     stream.request_variables = None
-    stream.bytes_out += size_of(response) + (0 if silent else len(body))
     if body and not silent:
+        stream.bytes_out += len(body)
         stream.front.send_data(body)
     stream.front.send_end()
     stream.response_complete = True

@@ -250,7 +250,7 @@ def outgoing_request_head(request: Request, close: bool, framing: Framing | None
         connection = b"connection: close\r\n" if close else b""
     else:
         connection = b"" if close else b"connection: keep-alive\r\n"
-    if framing is CHUNKED and not says_chunked(names.get(b"transfer-encoding", b"")):
+    if framing is CHUNKED and not _announces_chunks(headers, names):
         connection += CHUNKED_LINE
     version = b"HTTP/1.1" if request.version >= 11 else b"HTTP/%d.%d" % divmod(request.version, 10)
     return b"%s %s %s\r\n%s%s\r\n" % (request.method, request.target, version, _lines(headers), connection)
@@ -279,10 +279,18 @@ def outgoing_response_head(response: Response, client_version: int, close: bool,
         connection = b"connection: close\r\n" if response.version >= 11 else b""
     else:
         connection = b"connection: keep-alive\r\n" if client_version < 11 or response.version < 11 else b""
-    if framing is CHUNKED and not says_chunked(names.get(b"transfer-encoding", b"")):
+    if framing is CHUNKED and not _announces_chunks(headers, names):
         connection += CHUNKED_LINE
     version = b"HTTP/1.1" if response.version >= 11 else b"HTTP/%d.%d" % divmod(response.version, 10)
     return b"%s %s %s\r\n%s%s\r\n" % (version, response.code(), response.reason, _lines(headers), connection)
+
+
+def _announces_chunks(headers: list[tuple[bytes, bytes]], names: dict[bytes, bytes]) -> bool:
+    """Do the fields say already that the body comes in chunks, and say it once?"""
+    stated = names.get(b"transfer-encoding")
+    if stated is None or (stated == b"chunked" and len(names) == len(headers)):
+        return stated is not None
+    return says_chunked(stated) and sum(says_chunked(value) for name, value in headers if name == b"transfer-encoding") == 1
 
 
 def forced_close(response: Response) -> bool:

@@ -52,7 +52,7 @@ def judge(headers: Headers, length: int | None) -> Judged:
                 continue
             length, measured = stated, True
         elif name == b"transfer-encoding":
-            encoded, chunked = True, says_chunked(value)
+            encoded, chunked = True, not chunked and says_chunked(value)  # HAProxy does not understand who says it twice
             if chunked:
                 measured = False
         kept.append((name, value))

@@ -125,4 +125,19 @@ def changed_requests() -> Iterator[Case]:
             yield Case(f"change_{name}_{kind}_request", (request, 0.1, get("/2"), 0.08), origin={b"/1": (0.02, OK), b"/2": (0.02, OK)}, answers=0, patience=0.1, logs=2, **where)
 
 
-CASES: Sequence[Case] = [*statuses(), *set_statuses(), *changed_responses(), *changed_requests()]
+def other_answers() -> Iterator[Case]:
+    """The same rules where no server answers, and where a filter frames the body anew."""
+    for name in ("cl5", "cl3", "clx", "delcl", "chunked", "other"):
+        rules = "".join(f"http-after-response {rule}\n" for rule in CHANGES[name])
+        for kind, answer in (("return", "http-request return status 200 content-type text/plain string hello"), ("deny", "http-request deny"), ("redirect", "http-request redirect location /x")):
+            yield Case(f"own_{name}_{kind}", (get("/1"), 0.1, get("/2"), 0.08), front=f"{rules}{answer} if {{ path /1 }}", answers=0, patience=0.1, logs=2)
+        front = "\n".join(f"http-response {rule}" for rule in CHANGES[name]) + "\ncompression algo identity"
+        for framing in ("length", "chunk"):
+            fields, body = FRAMINGS[framing]
+            said = f"HTTP/1.1 200 X\r\nContent-Type: text/plain\r\n{fields}\r\n".encode() + body
+            yield Case(f"filtered_{name}_{framing}", (get("/1", "Accept-Encoding: identity\r\n"), 0.1), front=front, origin=(BODY, said), answers=0, patience=0.1)
+    for status in ("204", "304"):
+        yield Case(f"own_status_{status}", (get("/1"), 0.1, get("/2"), 0.08), front=f"http-after-response set-status {status}\nhttp-request return status 200 content-type text/plain string hello if {{ path /1 }}", answers=0, patience=0.1, logs=2)
+
+
+CASES: Sequence[Case] = [*statuses(), *set_statuses(), *changed_responses(), *changed_requests(), *other_answers()]
