@@ -356,7 +356,7 @@ def send_request(stream: HttpStream) -> None:
         keep(stream)
     request = stream.request
     leaving = AS_IT_CAME[request.framing]
-    if stream.frontend.has_request_rules or backend.has_request_rules:
+    if stream.frontend.reframes_requests or backend.reframes_requests:
         leaving = settle_request(request)
         stream.keep_server = stream.keep_server and not leaving.ends
     back.send_head(request, leaving.ends or (not stream.keep_server and not backend.pretends_keepalive), leaving)

@@ -22,6 +22,7 @@ from pylb.stream.rules import run_now
 from pylb.stream.stream import HTX_REQUEST_LINE, PREPARED, RULED, SENT, SWITCHED, HttpStream
 from pylb.wire.h1 import REQUEST_LINE, fields_size, known_requests, known_responses, outgoing_request_head, outgoing_response_head, read_response
 from pylb.wire.h1 import RESPONSE_LINE as STATUS_LINE
+from pylb.wire.h1_leaving import FRAMING
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request
 
@@ -103,7 +104,7 @@ def go(front: ClientH1, request: Request, data: bytes, start: int, now: float) -
     if back is None:
         return leave(stream, PREPARED)
     close = not stream.keep_server and not backend.pretends_keepalive
-    if frontend.http_request and (known is None or request.headers != known.headers) and states_framing(request.headers):
+    if frontend.reframes_requests and states_framing(request.headers):
         return leave(stream, PREPARED)
     same_line = request.target is target and request.method is method
     untouched = same_line and not close and known is not None and known.tail and request.headers == known.headers
@@ -113,7 +114,7 @@ def go(front: ClientH1, request: Request, data: bytes, start: int, now: float) -
 
 def states_framing(headers: Headers) -> bool:
     """Does a field say how long a body is, though there is none?"""
-    return any(name == b"content-length" or name == b"transfer-encoding" for name, _ in headers)
+    return any(name in FRAMING for name, _ in headers)
 
 
 def choose(stream: HttpStream, backend: Backend) -> ServerH1 | None:

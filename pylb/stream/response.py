@@ -197,8 +197,8 @@ def forward(stream: HttpStream) -> None:
 def how_it_leaves(stream: HttpStream, response: Response) -> Leaving:
     """How the body leaves: as it came, unless rules may have changed what its head says of it, or its status or version are odd."""
     backend, frontend = stream.backend, stream.frontend
-    ruled = frontend.has_response_rules or (backend is not None and backend.has_response_rules)
-    if not ruled and response.version >= 11 and response.status >= 100:
+    reframes = frontend.reframes_responses or (backend is not None and backend.reframes_responses)
+    if not reframes and response.version >= 11 and response.status >= 100:
         return AS_IT_CAME[response.framing]
     leaving = settle_response(response, stream.request.method)
     if leaving.ends:

@@ -29,7 +29,23 @@ class Leaving(NamedTuple):
     ends: bool = False  # the connection serves no other
 
 
+BODILESS = frozenset((204, 304))
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 AS_IT_CAME = {framing: Leaving(framing, CHUNKS if framing is CHUNKED else None) for framing in Framing}
+
+
+def is_plain(message: Request | Response) -> bool:
+    """Do the fields say, in the plainest way, what they said when the message came? Nearly all do, whatever else rules have changed."""
+    headers, came = message.headers, message.framing
+    names = dict(headers)
+    if len(names) != len(headers) and sum(name in FRAMING for name, _ in headers) > 1:
+        return False
+    length, coding = names.get(b"content-length"), names.get(b"transfer-encoding")
+    if came is CHUNKED:
+        return coding == b"chunked" and length is None and message.version >= 11
+    if coding is not None or (length is None and came is LENGTH):
+        return False
+    return length is None or length == b"%d" % message.length
 
 
 class Judged(NamedTuple):
@@ -70,7 +86,7 @@ def one_length(value: bytes) -> int | None:
 def settle_request(request: Request) -> Leaving:
     """How a request leaves that rules have seen."""
     came = request.framing
-    if came is TUNNEL:
+    if came is TUNNEL or is_plain(request):
         return AS_IT_CAME[came]
     judged = judge(request.headers, 0 if came is NONE else None)
     ends = judged.encoded and (judged.length is not None or request.version < 11)
@@ -80,6 +96,8 @@ def settle_request(request: Request) -> Leaving:
 def settle_response(response: Response, method: bytes) -> Leaving:
     """How a response leaves that rules have seen, or whose status is odd; `method` is that of the request."""
     status, came = response.status, response.framing
+    if (came is LENGTH or came is CHUNKED) and status >= 200 and status not in BODILESS and method != b"HEAD" and is_plain(response):
+        return AS_IT_CAME[came]
     to_head, endless = method == b"HEAD", came is CLOSE or came is TUNNEL
     if came is TUNNEL and (status < 100 or status == 101 or (method == b"CONNECT" and status < 300)):
         return AS_IT_CAME[came]
