@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pylb.stream.registry import service
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+
 
 @service("prometheus-exporter", rulesets=("http-request",))
-async def prometheus_exporter(stream: Any) -> None:
+async def prometheus_exporter(stream: Stream) -> None:
     """Statistics of the whole process in Prometheus' text format."""
     from pylb.control.http_services import serve_prometheus  # heavy; loaded when a process that uses it is built
 

@@ -10,8 +10,11 @@ rates remember their own highest value; moments are the loop's seconds, NEVER wh
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, Final
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from pylb.base.freq import PERIOD, Average, FreqCtr
 
@@ -324,27 +327,61 @@ class InfoCounters:
         return self.idle_percent
 
 
+class Clearing(NamedTuple):
+    """What `clear counters` does to the cells of one kind of object; there may be thousands, so it is found out once."""
+
+    peaks: tuple[str, ...]  # cells that are a greatest value
+    meters: Callable[[Any], tuple[Any, ...]]  # cells that remember one
+    averages: tuple[str, ...]
+    totals: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]  # of the totals
+    empty: tuple[Any, ...]  # what they hold before anything was counted
+
+
+@cache
+def clearing(kind: type[Any]) -> Clearing:
+    """How the cells of a class are cleared."""
+    cells = {cell.name: default(cell) for cell in fields(kind)}
+    meters = [name for name, value in cells.items() if hasattr(value, "highest")]
+    totals = [name for name, value in cells.items() if name not in GAUGES and not hasattr(value, "highest")]
+    return Clearing(
+        tuple(name for name in ("smax", "qmax") if name in cells),
+        together(meters),
+        tuple(name for name in meters if name not in GAUGES and not hasattr(cells[name], "tick")),
+        tuple(totals),
+        together(totals),
+        tuple(cells[name] for name in totals),
+    )
+
+
+def together(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """These attributes of an object, in one call."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda holder: tuple(getattr(holder, name) for name in names)
+
+
 def clear_highest(counters: Any) -> None:
     """`clear counters`: forget the greatest values, keep the totals."""
-    for cell in fields(counters):
-        value = getattr(counters, cell.name)
-        if cell.name in ("smax", "qmax"):
-            setattr(counters, cell.name, 0)
-        elif hasattr(value, "highest"):
-            value.highest = 0
+    plan = clearing(counters.__class__)
+    for name in plan.peaks:
+        setattr(counters, name, 0)
+    for meter in plan.meters(counters):
+        meter.highest = 0
 
 
 def clear_all(counters: Any) -> None:
     """`clear counters all`: every total starts again; what is going on now stays."""
     clear_highest(counters)
-    for cell in fields(counters):
-        value = getattr(counters, cell.name)
-        if cell.name in GAUGES or hasattr(value, "tick"):
-            continue
-        if hasattr(value, "highest"):
-            value.total = 0
-        else:
-            setattr(counters, cell.name, default(cell))
+    plan = clearing(counters.__class__)
+    for name in plan.averages:
+        getattr(counters, name).total = 0
+    values = plan.values(counters)
+    if values == plan.empty:
+        return
+    for name, value, empty in zip(plan.totals, values, plan.empty, strict=True):
+        if value != empty:
+            setattr(counters, name, empty)
 
 
 def default(cell: Field[Any]) -> Any:

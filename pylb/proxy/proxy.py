@@ -15,6 +15,7 @@ from pylb.config import model
 from pylb.proxy.counters import COUNTED_ON, BackendCounters, FrontendCounters, Times, fold_times
 from pylb.proxy.errors import ErrorCapture
 from pylb.proxy.queue import Queue
+from pylb.proxy.reframing import may_reframe
 from pylb.proxy.ruleset import Switch, http_rules
 from pylb.wire.h1 import Limits
 
@@ -80,6 +81,8 @@ class Face:
         self.restricts_names: str | None = settings.extra.get("http-restrict-req-hdr-names")
         waits = self.tcp_request_content or self.redirects or self.statistics is not None or self.buffers_request or self.restricts_names
         self.has_request_rules = bool(self.http_request or waits)
+        self.reframes_requests = may_reframe(settings.http_request)
+        self.reframes_responses = may_reframe((*settings.http_response, *settings.http_after_response))
         self.has_slow_rules = bool(waits or not self.is_http)  # more than `http-request`, which nearly always ends without waiting
         self.adds_fields = bool(settings.forwardfor or settings.originalto or settings.unique_id_header)
         self.forwardfor = settings.forwardfor

@@ -84,6 +84,7 @@ class Server:
         self.tls_suspended = False  # `set server ... ssl off`
         self.emit: Callable[[Transition], None] | None = None  # who logs, wakes and shuts down; set by the process
         self.connect: Callable[[Any], Any] | None = None  # opens a connection for a stream; set by the process
+        self.readdressed: Callable[[], None] = lambda: None  # looks at the address again; set with `connect`
 
     def __repr__(self) -> str:
         return f"Server('{self.backend.name}/{self.name}' {self.status_text} {self.served}/{self.maxconn or '-'} q{len(self.queue)})"

@@ -66,7 +66,7 @@ async def serve(stream: HttpStream, reply: Reply) -> None:
     if stream.frontend.filters or (stream.backend is not None and stream.backend.filters):
         filters.attach(stream, stream.frontend, stream.backend)
         filters.on_response(stream, reply.response)
-    await response_steps.send_response(stream, reply.response, filtered=True)
+    await response_steps.send_response(stream, reply.response, of_applet=True)
     until = time.monotonic() + AT_ONCE
     for piece in reply.pieces:
         stream.bytes_out += len(piece)

@@ -15,6 +15,7 @@ from pylb.proxy.balance.base import ALL_FULL
 from pylb.proxy.process import ALERT, EMERG
 from pylb.stream import persist
 from pylb.stream.verdict import Stop
+from pylb.wire.h1_leaving import AS_IT_CAME, settle_request
 
 if TYPE_CHECKING:
     from pylb.proxy.proxy import Backend
@@ -353,7 +354,12 @@ def send_request(stream: HttpStream) -> None:
         stream.request.headers.set(backend.name_header, stream.server.name.encode())
     if backend.replays:
         keep(stream)
-    back.send_head(stream.request, not stream.keep_server and not backend.pretends_keepalive)
+    request = stream.request
+    leaving = AS_IT_CAME[request.framing]
+    if stream.frontend.reframes_requests or backend.reframes_requests:
+        leaving = settle_request(request)
+        stream.keep_server = stream.keep_server and not leaving.ends
+    back.send_head(request, leaving.ends or (not stream.keep_server and not backend.pretends_keepalive), leaving)
     stream.uploading = True
     if stream.inbox_request:
         back.send_data(b"".join(stream.inbox_request))

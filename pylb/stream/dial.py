@@ -35,8 +35,8 @@ class NoSource(Exception):
 def attach(server: Server) -> None:
     """From now on connections to the server are opened as its settings say."""
     dialer = Dialer(server)
-    server.connect = dialer.connect
-    server.pool.identity = dialer.identity if dialer.differs else None
+    server.connect, server.readdressed = dialer.connect, dialer.settle_identity
+    dialer.settle_identity()
 
 
 class Dialer:
@@ -73,6 +73,10 @@ class Dialer:
         settings, address = self._server.settings, self._server.address
         open_address = address.is_ip and (address.relative or address.host in UNSPECIFIED)
         return settings.sni is not None or bool(settings.send_proxy) or self._borrow is not None or open_address
+
+    def settle_identity(self) -> None:
+        """Have the pool ask for it, or not; to be called again when the server has another address."""
+        self._server.pool.identity = self.identity if self.differs else None
 
     def identity(self, stream: Any) -> Hashable:
         """All that a connection owes to its stream: only streams for which it would be the same may have it later (`http-reuse`)."""

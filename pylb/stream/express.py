@@ -22,6 +22,7 @@ from pylb.stream.rules import run_now
 from pylb.stream.stream import HTX_REQUEST_LINE, PREPARED, RULED, SENT, SWITCHED, HttpStream
 from pylb.wire.h1 import REQUEST_LINE, fields_size, known_requests, known_responses, outgoing_request_head, outgoing_response_head, read_response
 from pylb.wire.h1 import RESPONSE_LINE as STATUS_LINE
+from pylb.wire.h1_leaving import FRAMING
 from pylb.wire.headers import Headers
 from pylb.wire.message import Framing, Request
 
@@ -103,10 +104,17 @@ def go(front: ClientH1, request: Request, data: bytes, start: int, now: float) -
     if back is None:
         return leave(stream, PREPARED)
     close = not stream.keep_server and not backend.pretends_keepalive
+    if frontend.reframes_requests and states_framing(request.headers):
+        return leave(stream, PREPARED)
     same_line = request.target is target and request.method is method
     untouched = same_line and not close and known is not None and known.tail and request.headers == known.headers
     send(stream, back, data[:start] + known.tail if untouched else outgoing_request_head(request, close=close))  # type: ignore[union-attr]
     return None
+
+
+def states_framing(headers: Headers) -> bool:
+    """Does a field say how long a body is, though there is none?"""
+    return any(name in FRAMING for name, _ in headers)
 
 
 def choose(stream: HttpStream, backend: Backend) -> ServerH1 | None:
@@ -167,7 +175,6 @@ def send(stream: HttpStream, back: ServerH1, head: bytes) -> None:
     server, front, now, totals = back.server, stream.front, stream.now, back.counters
     back.requests += 1
     back.request_method = stream.request.method
-    back.upgrade = None
     back.interim = False
     if not back.transport.is_closing():
         totals.h1_bytes_out += len(head)
@@ -226,7 +233,8 @@ def finish_unknown(stream: HttpStream, back: ServerH1, data: bytes) -> bool:
         return False
     response, size = got
     whole = response.framing is LENGTH and size + response.length == len(data) or response.framing is NO_BODY and size == len(data)
-    if not whole or (stream.keep_server and not response.keep_alive) or response.version != 11 or response.status in CHALLENGES or response.odd is not None:
+    odd = response.odd is not None or response.written
+    if not whole or odd or (stream.keep_server and not response.keep_alive) or response.version != 11 or response.status in CHALLENGES:
         stream.enter(SENT)
         return False
     stream.status = response.status

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pylb.wire.body import BodyReader, chunk, last_chunk
+from pylb.wire.body import NOTHING, BodyReader, BodyWriter, WrongLength
 from pylb.wire.h1_fields import adjust_case
 from pylb.wire.headers import Headers
 
@@ -25,7 +25,7 @@ NO_TRAILERS = Headers()
 class H1(asyncio.Protocol):
     """What both sides share: the buffers, body framing on the way out, and backpressure."""
 
-    __slots__ = ("blocked", "buffer", "chunked", "counters", "head", "out", "paused", "reader", "transport")
+    __slots__ = ("blocked", "buffer", "counters", "head", "out", "paused", "reader", "transport", "writer")
 
     transport: asyncio.Transport
 
@@ -35,21 +35,42 @@ class H1(asyncio.Protocol):
         self.out: list[bytes] = []
         self.reader: BodyReader | None = None
         self.head = b""  # of the message whose chunked body is read
-        self.chunked = False
+        self.writer: BodyWriter | None = None  # puts the body that leaves into its form; None: it has it
         self.blocked = False  # our peer does not read: more than HIGH_WATER bytes wait
         self.paused = False  # we do not read from our peer
 
     def send_data(self, data: bytes) -> None:
         """A piece of the body."""
-        self.out.append(chunk(data) if self.chunked else data)
+        if self.writer is None:
+            self.out.append(data)
+            return
+        try:
+            self.out.append(self.writer.data(data))
+        except WrongLength:
+            self.break_off()
 
     def send_end(self, trailers: Headers | None = None) -> None:
         """The body is complete."""
-        if self.chunked:
-            tail = last_chunk(trailers or NO_TRAILERS)
-            case = self.case_of_names() if trailers else None
-            self.out.append(tail if case is None else adjust_case(tail, case))
-            self.chunked = False
+        writer, self.writer = self.writer, None
+        if writer is None:
+            return
+        try:
+            tail = writer.end(trailers or NO_TRAILERS)
+        except WrongLength:
+            self.break_off()
+            return
+        case = self.case_of_names() if trailers else None
+        self.out.append(tail if case is None else adjust_case(tail, case))
+
+    def break_off(self) -> None:
+        """The body is not what its head says: what was about to leave does not, nor anything more of it."""
+        self.out.clear()
+        self.writer = NOTHING
+        self.on_wrong_length()
+
+    def on_wrong_length(self) -> None:
+        """The stream of the message cannot go on."""
+        raise NotImplementedError
 
     def case_of_names(self) -> dict[bytes, bytes] | None:
         """How this side's peer wants the names of fields written; None: as they are."""

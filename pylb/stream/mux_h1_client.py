@@ -14,9 +14,11 @@ from pylb.base.timers import NEVER, Deadline
 from pylb.stream import error_capture, express, linger, tracking
 from pylb.stream.mux_h1 import H1, HIGH_WATER
 from pylb.stream.stream import HttpStream, request_size
+from pylb.stream.verdict import Stop
 from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import Limits, outgoing_response_head, read_request
 from pylb.wire.h1_fields import adjust_case
+from pylb.wire.h1_leaving import Leaving
 from pylb.wire.message import Framing, Request, Response
 from pylb.wire.replies import raw_error_reply
 
@@ -313,16 +315,22 @@ class ClientH1(H1):
     # -- verbs of the stream
     def send_informational(self, response: Response) -> None:
         """A 1xx on its way to the final response."""
-        head = outgoing_response_head(response, 11, close=False)
+        head = outgoing_response_head(response, 11, False)
         self.out.append(head if self.frontend.case_of_names is None else adjust_case(head, self.frontend.case_of_names))
 
-    def send_head(self, response: Response, close: bool) -> None:
+    def send_head(self, response: Response, close: bool, leaving: Leaving) -> None:
         """The head of the final response."""
-        self.chunked = response.framing is CHUNKED
+        self.writer = leaving.writer
         stream = self.stream
         version = stream.request.version if stream is not None else 11
-        head = outgoing_response_head(response, version, close=close)
+        head = outgoing_response_head(response, version, close, leaving.framing)
         self.out.append(head if self.frontend.case_of_names is None else adjust_case(head, self.frontend.case_of_names))
+
+    def on_wrong_length(self) -> None:
+        stream = self.stream
+        if stream is not None and stream.failure is None:
+            stream.failure, stream.wrong_length, stream.keep_client = Stop("C", "D", 0), True, False
+            stream.process.loop.call_soon(stream.wake)  # what came with these bytes of the server is still to be taken in
 
     def case_of_names(self) -> dict[bytes, bytes] | None:
         return self.frontend.case_of_names
@@ -330,7 +338,7 @@ class ClientH1(H1):
     def finished(self, keep: bool) -> None:
         """The stream is over: wait for the next request, or close."""
         self.stream = None
-        self.chunked = False
+        self.writer = None
         self.frontend.counters.h1_open_streams -= 1
         unread, self.reader = self.reader is not None, None
         if self.gone:
@@ -369,7 +377,7 @@ class ClientH1(H1):
     def start_tunnel(self) -> None:
         """Bytes pass as they are from here on; those that came early go first."""
         self.reader = CloseReader()
-        self.chunked = False
+        self.writer = None
         early, self.buffer = self.buffer, b""
         assert self.stream is not None
         if early:

@@ -10,9 +10,11 @@ from pylb.base.errors import BadMessage
 from pylb.stream import error_capture, express
 from pylb.stream.mux_h1 import H1, HIGH_WATER, NO_TRAILERS
 from pylb.stream.stream import HttpStream
+from pylb.stream.verdict import Stop
 from pylb.wire.body import ChunkedReader, CloseReader, reader_for
 from pylb.wire.h1 import outgoing_request_head, read_response
 from pylb.wire.h1_fields import adjust_case
+from pylb.wire.h1_leaving import Leaving
 from pylb.wire.message import Framing, Request, Response
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class ServerH1(H1):
 
     __slots__ = (
         "closing", "established", "identity", "interim", "limits", "polite", "private", "process", "request_method",
-        "requests", "reusable", "room", "server", "source_session", "stream", "upgrade",
+        "requests", "reusable", "room", "server", "source_session", "stream",
     )  # fmt: skip
 
     counters: BackendCounters
@@ -47,7 +49,6 @@ class ServerH1(H1):
         self.closing = False
         self.polite = False  # is left with FIN, not RST: a body broke its framing
         self.request_method = b"GET"
-        self.upgrade: bytes | None = None
         self.established = False
         identity = server.pool.identity
         self.identity = identity(stream) if identity is not None else None  # what it owes to its first stream
@@ -75,18 +76,24 @@ class ServerH1(H1):
         self.stream = stream
         self.count_stream()
 
-    def send_head(self, request: Request, close: bool) -> None:
+    def send_head(self, request: Request, close: bool, leaving: Leaving) -> None:
         """The request's head; the response is read with its method in mind."""
         self.requests += 1
         self.interim = False
         self.request_method = request.method
-        self.upgrade = request.upgrade
-        self.chunked = request.framing is CHUNKED
-        head, case = outgoing_request_head(request, close=close), self.server.backend.case_of_names
+        self.writer = leaving.writer
+        head, case = outgoing_request_head(request, close, leaving.framing), self.server.backend.case_of_names
         self.out.append(head if case is None else adjust_case(head, case))
 
     def case_of_names(self) -> dict[bytes, bytes] | None:
         return self.server.backend.case_of_names
+
+    def on_wrong_length(self) -> None:
+        stream = self.stream
+        if stream is not None:
+            for name in ("eint", "eresp", "srv_abrt"):
+                stream.count(name)
+            stream.stop(Stop("I", "H", 500))
 
     def detach(self, keep: bool) -> None:
         """The stream is over: back to the pool if the connection can serve another one, else close it."""
@@ -95,7 +102,7 @@ class ServerH1(H1):
         stream, self.stream = self.stream, None
         if stream is not None and not stream.request_complete and stream.response_complete:
             self.polite = True
-        self.chunked = False
+        self.writer = None
         self.counters.h1_open_streams -= 1
         if self.transport.is_closing():
             pass
@@ -137,7 +144,7 @@ class ServerH1(H1):
     def start_tunnel(self) -> None:
         """Bytes pass as they are from here on."""
         self.reader = CloseReader()
-        self.chunked = False
+        self.writer = None
 
     # -- bytes in
     def data_received(self, data: bytes) -> None:
@@ -167,7 +174,7 @@ class ServerH1(H1):
                 self.reusable = False  # bytes nobody asked for
                 return
             try:
-                got = read_response(data, self.request_method, limits, self.upgrade)
+                got = read_response(data, self.request_method, limits)
             except BadMessage as bad:
                 self.reusable = False
                 error_capture.bad_response(stream, self, whole, bad, len(whole) - len(data))

@@ -14,7 +14,6 @@ from pylb.base.timers import NEVER
 from pylb.stream import filters, local, persist, rules, scruples
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
-from pylb.wire.h1 import settle_framing
 from pylb.wire.message import Framing
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pylb.proxy.ruleset import Switch
     from pylb.stream.stream import HttpStream
 
-LENGTH, TUNNEL = Framing.LENGTH, Framing.TUNNEL
+TUNNEL = Framing.TUNNEL
 
 
 async def frontend_rules(stream: HttpStream) -> None:
@@ -176,8 +175,6 @@ def prepare(stream: HttpStream) -> None:
     """The last changes to the request: forwardfor, originalto, unique id, and how both connections go on."""
     frontend, backend, request = stream.frontend, stream.backend, stream.request
     assert backend is not None
-    if request.framing is LENGTH and (frontend.has_request_rules or backend.has_request_rules):
-        settle_framing(request)
     stream.time_request = int((stream.now - stream.idle_from) * 1000)
     if frontend.adds_fields or backend.adds_fields:
         add_fields(stream, frontend, backend)

@@ -9,7 +9,8 @@ from pylb.proxy.health import LOST_RESPONSES, READ_ERROR
 from pylb.stream import connect, filters, kill, local, persist, replay, rules, scruples, sticking, tracking
 from pylb.stream.verdict import Answer, Stop, Verdict
 from pylb.wire import cookies
-from pylb.wire.h1 import fields_size, settle_framing
+from pylb.wire.h1 import fields_size
+from pylb.wire.h1_leaving import AS_IT_CAME, Leaving, settle_response
 from pylb.wire.message import Framing, Response
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ STATUS_OF = {
 }  # fmt: skip
 
 MOST_TIMES = 512  # of finished streams, before they are taken into the averages
+SIGNED = 1 << 15  # HAProxy logs a status beyond as a negative number
 RESPONSE_LINE = 32  # bytes of a start line's record with the end-of-headers mark
 CONNECTION_CLOSE = 15  # bytes of that header, which HAProxy's pages carry when they end the connection
 CLOSE, TUNNEL = Framing.CLOSE, Framing.TUNNEL
@@ -43,7 +45,8 @@ def head_received(stream: HttpStream) -> None:
     server, response = stream.server, stream.response
     assert response is not None and server is not None
     stream.time_data = int((stream.now - stream.idle_from) * 1000)
-    status = stream.status = response.status
+    status = response.status
+    stream.status = status if status < SIGNED else status - 2 * SIGNED
     if stream.process.tables is not None:
         tracking.count_status(stream, status, stream.now)
         if stream.backend.stick_rules:  # type: ignore[union-attr]
@@ -103,7 +106,7 @@ def count_status(counters: Any, status: int) -> None:
 
 def size_of(response: Response) -> int:
     """Bytes of the head as HAProxy counts them."""
-    return RESPONSE_LINE + len(response.reason) + fields_size(response.headers)
+    return RESPONSE_LINE + len(response.code()) - 3 + len(response.reason) + fields_size(response.headers)
 
 
 def may_go_again(stream: HttpStream, stop: Stop) -> bool:
@@ -154,7 +157,6 @@ async def apply_rules(stream: HttpStream) -> None:
     if suspect:
         scruples.check_cacheability(stream)
     await after_response(stream)
-    settle_framing(response)
 
 
 def forward(stream: HttpStream) -> None:
@@ -164,16 +166,16 @@ def forward(stream: HttpStream) -> None:
     front, framing = stream.front, response.framing
     if framing is CLOSE or framing is TUNNEL or stream.frontend.stopped:
         stream.keep_client = False
-    stream.status = response.status
     stream.head_sent = True
     if stream.filters:
         filters.on_head(stream, response)
-    front.send_head(response, not stream.keep_client)
+    leaving = how_it_leaves(stream, response)
+    front.send_head(response, not stream.keep_client, leaving)
     if stream.frontend.log_asap:
         stream.time_close = stream.ms_since(stream.idle_from)
         stream.logged = False  # what logs its request logs it once more
         stream.log()
-    if response.status == 101 or framing is TUNNEL:
+    if leaving.framing is TUNNEL:
         start_tunnel(stream)
     if stream.filters:
         filters.pass_on(stream, b"".join(stream.inbox_response), stream.response_complete)
@@ -192,21 +194,36 @@ def forward(stream: HttpStream) -> None:
         stream.back.resume()
 
 
+def how_it_leaves(stream: HttpStream, response: Response) -> Leaving:
+    """How the body leaves: as it came, unless rules may have changed what its head says of it, or its status or version are odd."""
+    backend, frontend = stream.backend, stream.frontend
+    reframes = frontend.reframes_responses or (backend is not None and backend.reframes_responses)
+    if not reframes and response.version >= 11 and response.status >= 100:
+        return AS_IT_CAME[response.framing]
+    leaving = settle_response(response, stream.request.method)
+    if leaving.ends:
+        stream.keep_client = False
+    return leaving
+
+
 async def response_rules(stream: HttpStream, rule_set: RuleSet) -> None:
     if await rules.run_rules(stream, rule_set, "H") is Verdict.CLOSE:
         raise Stop("P", "H", 502)
 
 
-async def send_response(stream: HttpStream, response: Response, status: int | None = None, filtered: bool = False) -> None:
-    """`http-after-response` rules, then filters if there are any for it, then the head leaves. `status` is what is logged, the response's own by default."""
+async def send_response(stream: HttpStream, response: Response, status: int | None = None, of_applet: bool = False) -> None:
+    """`http-after-response` rules, then the head leaves. `status` is what is logged, the response's own by default. What applets say passes filters."""
     stream.status = response.status if status is None else status
     await after_response(stream)
     stream.head_sent = True
     if stream.frontend.stopped:
         stream.keep_client = False
-    if filtered:
+    if of_applet:
         filters.on_head(stream, response)
-    stream.front.send_head(response, not stream.keep_client)
+    else:
+        stream.bytes_out += size_of(response)
+    leaving = how_it_leaves(stream, response)
+    stream.front.send_head(response, not stream.keep_client, leaving)
 
 
 async def after_response(stream: HttpStream) -> None:
@@ -283,8 +300,8 @@ async def answer_with(stream: HttpStream, response: Response | None, body: bytes
     silent = stream.request.method == b"HEAD"
     await send_response(stream, response, status)
     stream.request_variables = None
-    stream.bytes_out += size_of(response) + (0 if silent else len(body))
     if body and not silent:
+        stream.bytes_out += len(body)
         stream.front.send_data(body)
     stream.front.send_end()
     stream.response_complete = True
@@ -364,7 +381,7 @@ def account(stream: HttpStream) -> None:
     good = 200 <= status < 300
     if good:
         counters.hrsp_2xx += 1
-    elif not stream.forsaken:
+    elif status and not stream.forsaken:  # HAProxy takes 0 for no status
         count_status(counters, status)
     listener = stream.session.listener.counters
     listener.bin += size_in
@@ -380,7 +397,7 @@ def account(stream: HttpStream) -> None:
     totals = backend.counters
     totals.bin += size_in
     totals.bout += size_out
-    if not stream.forsaken:
+    if status and not stream.forsaken:
         totals.req_tot += 1
         if good:
             totals.hrsp_2xx += 1

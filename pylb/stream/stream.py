@@ -60,6 +60,7 @@ class HttpStream(Stream):
     passed = False  # `tcp-request content` rules of the frontend ran for the raw stream it was before (`upgrade`)
     kept: bytes | None = None  # the body of a request that may be sent again (`retry-on`)
     request_trailers: Headers | None = None
+    wrong_length = False  # the body was not as long as rules have said
     unhurried = ("Q", "C")  # there is no server that could take the rest of its body
     request_variables: dict[str, Any] | None = None
     response_variables: dict[str, Any] | None = None
@@ -99,6 +100,8 @@ class HttpStream(Stream):
                 response_steps.forward(self)
                 if not self.transferred():
                     await self.wait("D", self.transferred)
+                if self.wrong_length:
+                    raise self.failure  # type: ignore[misc]
             except Answer as answer:
                 await response_steps.reply(self, answer)
             except Served:
@@ -146,6 +149,9 @@ class HttpStream(Stream):
                 await replay.again(self)
             else:
                 response_steps.head_received(self)
+                if self.response.status == 101 and (self.response.upgrade is None or self.request.upgrade is None):
+                    self.response = None
+                    raise Stop("P", "H", 502)  # a switch that nobody asked for
         except Stop as stop:
             if stop.who == "s" and self.back is not None and self.back.blocked:
                 raise Stop("s", "D", 0) from None  # it was not its answer that was late: the server does not take the request

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 VERSION = re.compile(rb"HTTP/(\d)\.(\d)")
 AUTHORITY = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)")
-ANY_UPGRADE = b"any"  # so that a 101 is a response like others
 NO_BODY = "HTTP content check could not find a response body"
 DEFAULT_EXPECT: Facts = {"match": "status", "pattern": ((200, 399),), "negated": False}
 BODY_MATCHES = ("string", "rstring", "string-lf")
@@ -183,7 +182,7 @@ def read_head(attempt: Attempt) -> bool:
     connection, settings = attempt.connection, attempt.process.config.global_
     limits = Limits(settings.bufsize, settings.maxrewrite, settings.max_headers, True)
     try:
-        got = read_response(bytes(connection.received), attempt.request.method, limits, ANY_UPGRADE)
+        got = read_response(bytes(connection.received), attempt.request.method, limits)
     except BadMessage:
         raise CheckFailed("L7RSP") from None
     if got is None:

@@ -225,6 +225,69 @@ def reader_for(message: Request | Response, limits: Limits | None = None) -> Bod
     return CloseReader()
 
 
+class BodyWriter(Protocol):
+    """Puts a body into the form in which it leaves."""
+
+    def data(self, data: bytes) -> bytes:
+        """What leaves for a piece of it."""
+
+    def end(self, trailers: Headers) -> bytes:
+        """What leaves at its end."""
+
+
+class ChunkedWriter:
+    """Each piece is a chunk."""
+
+    def data(self, data: bytes) -> bytes:
+        return chunk(data)
+
+    def end(self, trailers: Headers) -> bytes:
+        return last_chunk(trailers)
+
+
+class EndlessWriter(ChunkedWriter):
+    """Chunks of a body that ends with its connection: nobody can say that it is whole."""
+
+    def end(self, trailers: Headers) -> bytes:
+        return b""
+
+
+class SilentWriter:
+    """A message that has no body, whatever its body is."""
+
+    def data(self, data: bytes) -> bytes:
+        return b""
+
+    def end(self, trailers: Headers) -> bytes:
+        return b""
+
+
+class WrongLength(Exception):
+    """A body does not keep to the length that its head states."""
+
+
+class MeasuredWriter:
+    """A body whose length rules have stated, in another form perhaps."""
+
+    __slots__ = ("form", "left")
+
+    def __init__(self, length: int, form: BodyWriter | None = None) -> None:
+        self.left, self.form = length, form
+
+    def data(self, data: bytes) -> bytes:
+        if len(data) > self.left:
+            raise WrongLength
+        self.left -= len(data)
+        return data if self.form is None else self.form.data(data)
+
+    def end(self, trailers: Headers) -> bytes:
+        if self.form is None:
+            return b""
+        if not self.left:  # HAProxy takes the body for finished and has no place for the last chunk
+            raise WrongLength
+        return self.form.end(trailers)
+
+
 def chunk(data: bytes) -> bytes:
     """`data` as one chunk; no data is no chunk, since an empty one would end the body."""
     return b"%X\r\n%s\r\n" % (len(data), data) if data else b""
@@ -235,3 +298,6 @@ def last_chunk(trailers: Headers | tuple[()] = ()) -> bytes:
     if not trailers:
         return b"0\r\n\r\n"
     return b"0\r\n" + b"".join([b"%s: %s\r\n" % pair for pair in trailers]) + b"\r\n"
+
+
+CHUNKS, ENDLESS_CHUNKS, NOTHING = ChunkedWriter(), EndlessWriter(), SilentWriter()

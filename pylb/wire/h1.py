@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from pylb.wire.h1_fields import clean_connection
+from pylb.wire.h1_fields import clean_connection, says_chunked
 from pylb.wire.h1_odd import read_odd_request
 from pylb.wire.h1_odd_response import read_odd_response
 from pylb.wire.h1_reader import Limits
@@ -25,7 +25,7 @@ from pylb.wire.message import Framing, Request, Response
 
 __all__ = [
     "H2_PREFACE", "Limits", "forced_close", "outgoing_request_head", "outgoing_response_head", "read_request", "read_response", "render_request",
-    "render_response", "settle_framing",
+    "render_response",
 ]  # fmt: skip
 
 H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -129,11 +129,8 @@ def _read_request(buf: bytes, limits: Limits) -> tuple[Request, int] | None:
     return Request(method, target, 11 if minor == b"1" else 10, headers, framing, length, keep_alive, None, False, size), size
 
 
-def read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: bytes | None = None) -> tuple[Response, int] | None:
-    """The response at the start of `buf` and the size of its head; None when more bytes are needed; raises BadMessage.
-
-    `upgrade` is what the request asked to upgrade to: without it a 101 is an error.
-    """
+def read_response(buf: bytes, request_method: bytes, limits: Limits) -> tuple[Response, int] | None:
+    """The response at the start of `buf` and the size of its head; None when more bytes are needed; raises BadMessage."""
     line = RESPONSE_LINE.match(buf)
     if line is not None and request_method != b"HEAD" and request_method != b"CONNECT":
         start = line.end()
@@ -142,19 +139,19 @@ def read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: by
         if known is not None and size + known.size <= limits.bufsize - limits.maxrewrite:
             code, reason = line.groups()
             return Response(int(code), reason, 11, Headers(known.headers), known.framing, known.length, known.keep_alive, None, size, known), size
-    return _read_response(buf, request_method, limits, upgrade)
+    return _read_response(buf, request_method, limits)
 
 
-def _read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: bytes | None) -> tuple[Response, int] | None:
+def _read_response(buf: bytes, request_method: bytes, limits: Limits) -> tuple[Response, int] | None:
     found = RESPONSE.match(buf)
     if found is None or request_method == b"CONNECT":
-        return read_odd_response(buf, request_method, limits, upgrade)
+        return read_odd_response(buf, request_method, limits)
     minor, code, reason, text = found.groups()
     headers = Headers([(name.lower(), value) for name, value in FIELD.findall(text)])
     table = dict(headers)
     size = found.end()
     if (len(table) != len(headers) and _repeats_single(headers)) or not _fits(size, len(headers), limits):
-        return read_odd_response(buf, request_method, limits, upgrade)
+        return read_odd_response(buf, request_method, limits)
     keep_alive = minor == b"1"
     if b"connection" in table:
         word = table[b"connection"].lower()
@@ -163,13 +160,13 @@ def _read_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: b
         elif word == b"keep-alive":
             keep_alive = True
         else:
-            return read_odd_response(buf, request_method, limits, upgrade)
+            return read_odd_response(buf, request_method, limits)
         list.remove(headers, (b"connection", table[b"connection"]))
     length, framing = 0, Framing.CLOSE
     if b"content-length" in table or b"transfer-encoding" in table:
         understood = _plain_framing(table, minor)
         if understood is None:
-            return read_odd_response(buf, request_method, limits, upgrade)
+            return read_odd_response(buf, request_method, limits)
         framing, length = understood
     status = int(code)
     if status == 304 or status == 204 or request_method == b"HEAD":
@@ -214,7 +211,7 @@ def render_request(request: Request) -> bytes:
 def render_response(response: Response) -> bytes:
     """The head as it stands, nothing added."""
     version = b"HTTP/1.1" if response.version >= 11 else b"HTTP/%d.%d" % divmod(response.version, 10)
-    return b"%s %03d %s\r\n%s\r\n" % (version, response.status, response.reason, _lines(response.headers))
+    return b"%s %s %s\r\n%s\r\n" % (version, response.code(), response.reason, _lines(response.headers))
 
 
 def fields_size(headers: list[tuple[bytes, bytes]]) -> int:
@@ -229,11 +226,14 @@ def _lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     return b"\r\n".join(map(b": ".join, headers)) + b"\r\n" if headers else b""
 
 
-def outgoing_request_head(request: Request, close: bool) -> bytes:
-    """The head for a server; `close`: this connection serves no other request (`option httpclose`, `http-server-close`, a request that cannot persist)."""
+def outgoing_request_head(request: Request, close: bool, framing: Framing | None = None) -> bytes:
+    """The head for a server; `close`: this connection serves no other request (`option httpclose`, `http-server-close`, a request that cannot persist).
+    `framing`: how the body leaves, if not as it came."""
     known = request.known
     headers: list[tuple[bytes, bytes]] = request.headers
-    if known is not None and not close and known.lines is not None and request.framing is known.framing and headers == known.headers:
+    if framing is None:
+        framing = request.framing
+    if known is not None and not close and known.lines is not None and framing is known.framing and headers == known.headers:
         return b"%s %s HTTP/1.1\r\n%s\r\n" % (request.method, request.target, known.lines)
     names = dict(headers)
     upgrade = False
@@ -242,7 +242,7 @@ def outgoing_request_head(request: Request, close: bool) -> bytes:
     if b"connection" in names:
         headers, words = _settled(headers)
         upgrade, close = b"upgrade" in words, close or b"close" in words
-    if (request.framing is CHUNKED and request.version < 11) or (request.method == b"CONNECT" and b"transfer-encoding" in names):
+    if (framing is CHUNKED and request.version < 11) or (request.method == b"CONNECT" and b"transfer-encoding" in names):
         close = True
     if upgrade:
         connection = b""
@@ -250,47 +250,52 @@ def outgoing_request_head(request: Request, close: bool) -> bytes:
         connection = b"connection: close\r\n" if close else b""
     else:
         connection = b"" if close else b"connection: keep-alive\r\n"
-    if request.framing is CHUNKED and b"transfer-encoding" not in names:
+    if framing is CHUNKED and not _announces_chunks(headers, names):
         connection += CHUNKED_LINE
     version = b"HTTP/1.1" if request.version >= 11 else b"HTTP/%d.%d" % divmod(request.version, 10)
     return b"%s %s %s\r\n%s%s\r\n" % (request.method, request.target, version, _lines(headers), connection)
 
 
-def outgoing_response_head(response: Response, client_version: int, close: bool) -> bytes:
-    """The head for a client that spoke `client_version`; `close`: its connection ends after this answer (`forced_close` says when it must)."""
+def outgoing_response_head(response: Response, client_version: int, close: bool, framing: Framing | None = None) -> bytes:
+    """The head for a client that spoke `client_version`; `close`: its connection ends after this answer (`forced_close` says when it must).
+    `framing`: how the body leaves, if not as it came."""
     known = response.known
     headers: list[tuple[bytes, bytes]] = response.headers
-    if known is not None and not close and client_version >= 11 and known.lines is not None and response.framing is known.framing and headers == known.headers:
+    if framing is None:
+        framing = response.framing
+    if known is not None and not close and client_version >= 11 and known.lines is not None and framing is known.framing and headers == known.headers:
         return b"HTTP/1.1 %d %s\r\n%s\r\n" % (response.status, response.reason, known.lines)
     names = dict(headers)
     if b"te" in names:
         headers = _trailers_only(headers)
-    if response.status == 204 or response.status < 100:  # below 100 a length that was stated holds and is not told
+    if response.status == 204 or response.status < 200:  # below 100 a length that was stated holds and is not told
         headers = [pair for pair in headers if pair[0] not in (b"content-length", b"transfer-encoding")]
     if b"connection" in names:
         headers, words = _settled(headers)
         close = close or b"close" in words
-    if response.status < 200 or response.framing is TUNNEL:
+    if response.status < 200 or framing is TUNNEL:
         connection = b""
-    elif close or forced_close(response):
+    elif close or framing is CLOSE or (framing is CHUNKED and response.version < 11):
         connection = b"connection: close\r\n" if response.version >= 11 else b""
     else:
         connection = b"connection: keep-alive\r\n" if client_version < 11 or response.version < 11 else b""
-    if response.framing is CHUNKED and b"transfer-encoding" not in names:
+    if framing is CHUNKED and not _announces_chunks(headers, names):
         connection += CHUNKED_LINE
     version = b"HTTP/1.1" if response.version >= 11 else b"HTTP/%d.%d" % divmod(response.version, 10)
-    return b"%s %03d %s\r\n%s%s\r\n" % (version, response.status, response.reason, _lines(headers), connection)
+    return b"%s %s %s\r\n%s%s\r\n" % (version, response.code(), response.reason, _lines(headers), connection)
+
+
+def _announces_chunks(headers: list[tuple[bytes, bytes]], names: dict[bytes, bytes]) -> bool:
+    """Do the fields say already that the body comes in chunks, and say it once?"""
+    stated = names.get(b"transfer-encoding")
+    if stated is None or (stated == b"chunked" and len(names) == len(headers)):
+        return stated is not None
+    return says_chunked(stated) and sum(says_chunked(value) for name, value in headers if name == b"transfer-encoding") == 1
 
 
 def forced_close(response: Response) -> bool:
     """Must the client's connection end after this response, because only that ends its body?"""
     return response.framing is CLOSE or (response.framing is CHUNKED and response.version < 11)
-
-
-def settle_framing(message: Request | Response) -> None:
-    """Call after the rules and before the head leaves: a body whose content-length a rule removed goes in chunks."""
-    if message.framing is Framing.LENGTH and not message.headers.contains(b"content-length"):
-        message.framing = Framing.CHUNKED
 
 
 def _settled(headers: list[tuple[bytes, bytes]]) -> tuple[list[tuple[bytes, bytes]], set[bytes]]:

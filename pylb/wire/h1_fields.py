@@ -61,13 +61,10 @@ class Fields:
         return value.rpartition(b",")[2].strip(BLANKS) if known is None else None
 
     def transfer_encoding(self, value: bytes, at: int) -> bytes:
-        self.encoded, self.ends_chunked = True, False
-        codings = value.split(b",")
-        if len(codings) > 1 and not codings[-1].strip(BLANKS):
-            codings.pop()
-        for coding in codings if value else ():
-            self._coding(coding.strip(BLANKS).lower(), at)
-        self.ends_chunked = bool(value) and codings[-1].strip(BLANKS).lower() == b"chunked"
+        self.encoded, self.ends_chunked, found = True, False, codings(value)
+        for coding in found:
+            self._coding(coding, at)
+        self.ends_chunked = found[-1:] == [b"chunked"]
         return value
 
     def _coding(self, coding: bytes, at: int) -> None:
@@ -118,6 +115,19 @@ UNDERSTAND = {
 def adjust_case(head: bytes, case: dict[bytes, bytes]) -> bytes:
     """A head whose fields are written as `case` says (`h1-case-adjust`), for peers that know capitals only."""
     return NAME_IN_HEAD.sub(lambda found: case.get(found[0], found[0]), head)
+
+
+def codings(value: bytes) -> list[bytes]:
+    """The codings of a transfer-encoding; a comma at its end is none."""
+    found = [word.strip(BLANKS).lower() for word in value.split(b",")] if value else []
+    if len(found) > 1 and not found[-1]:
+        found.pop()
+    return found
+
+
+def says_chunked(value: bytes) -> bool:
+    """Is the last coding of a transfer-encoding `chunked`?"""
+    return value == b"chunked" or codings(value)[-1:] == [b"chunked"]
 
 
 def parse_length(text: bytes) -> int | None:

@@ -12,15 +12,16 @@ from pylb.wire.headers import BLANKS
 from pylb.wire.message import Framing, Response
 
 DIGITS = re.compile(rb"[0-9]*")
+STATUS_BITS = 0xFFFF  # HAProxy has no more for a status
 
 
-def read_odd_response(buf: bytes, request_method: bytes, limits: Limits, upgrade: bytes | None) -> tuple[Response, int] | None:
+def read_odd_response(buf: bytes, request_method: bytes, limits: Limits) -> tuple[Response, int] | None:
     """A response's head, however odd, and its size; None when it is not complete."""
     window = limits.bufsize - RAW_COST
     reader = Reader(buf[:window] if len(buf) > window else buf, limits, request=False)
     reader.flags |= ASKED_WITH.get(request_method, 0)
     try:
-        return _response(reader, request_method, upgrade)
+        return _response(reader, request_method)
     except Incomplete:
         if len(buf) >= window:
             raise reader.fail(window, "head too large") from None
@@ -31,14 +32,14 @@ def response_standing(head: bytes, request_method: bytes, limits: Limits) -> Sta
     """How the parser sees a response whose head was accepted."""
     reader = Reader(head, limits, request=False)
     reader.lax = True
-    _response(reader, request_method, b"")
+    _response(reader, request_method)
     return reader.standing()
 
 
 ASKED_WITH = {b"HEAD": h1_state.TO_HEAD, b"CONNECT": h1_state.TO_CONNECT}
 
 
-def _response(reader: Reader, request_method: bytes, upgrade: bytes | None) -> tuple[Response, int]:
+def _response(reader: Reader, request_method: bytes) -> tuple[Response, int]:
     start, version = reader.first_word(VERSION, "invalid version", h1_state.RPBEFORE_CR, h1_state.RPVER)
     if is_new(version) and reader.buf[reader.at] in BLANKS:
         reader.flags |= h1_state.VERSION_11
@@ -51,12 +52,11 @@ def _response(reader: Reader, request_method: bytes, upgrade: bytes | None) -> t
     reader.stand_at_body(number, fields)
     if not reader.lax and not ANY_VERSION.fullmatch(version):
         raise reader.fail(start, "invalid version")
-    response = Response(int(code), reason, number, fields.headers, head_size=reader.at)
+    response = Response(int(code) & STATUS_BITS, reason, number, fields.headers, head_size=reader.at)
+    response.written = code if len(code) != 3 else b""
     _finish_response(reader, response, fields, request_method)
     if reader.too_big((version, code, reason), fields.headers):
         raise reader.fail_too_big()
-    if response.status == 101 and (not fields.upgrade or upgrade is None):
-        raise reader.refuse("switch of protocols that was not asked for")
     response.odd = reader.oddity()
     return response, reader.at
 
@@ -93,9 +93,6 @@ def _finish_response(reader: Reader, response: Response, fields: Fields, request
         _judge_switch(reader, fields)
     if fields.encoded:
         fields.headers.remove(b"content-length")
-    if 100 <= response.status < 200 or (response.status < 100 and fields.chunked):
-        fields.headers.remove(b"content-length")
-        fields.headers.remove(b"transfer-encoding")
     response.length = 0 if fields.encoded else stated or 0
     persistent = response.version >= 11 or (fields.keep and not fields.chunked)
     contradictory = fields.encoded and stated is not None  # RFC 9112 6.3: the connection does not survive it
@@ -120,12 +117,12 @@ def _judge_switch(reader: Reader, fields: Fields) -> None:
 
 def response_framing(status: int, request_method: bytes, fields: Fields) -> Framing:
     """How a response's body ends (RFC 9112 6.3), in order of precedence."""
-    if status == 101 or (request_method == b"CONNECT" and 200 <= status < 300) or (status < 100 and not fields.chunked and fields.length is None):
+    if status == 101 or (request_method == b"CONNECT" and 200 <= status < 300):
         return Framing.TUNNEL
     if request_method == b"HEAD" or 100 <= status < 200 or status in (204, 304):
         return Framing.NONE
     if fields.chunked:
         return Framing.CHUNKED
     if fields.length is None or fields.encoded:
-        return Framing.CLOSE
+        return Framing.CLOSE if status >= 100 else Framing.TUNNEL
     return Framing.LENGTH if fields.length else Framing.NONE

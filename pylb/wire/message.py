@@ -106,6 +106,7 @@ class Response:
         "head_size",  # bytes of the head on the wire, empty line included
         "known",  # the block of fields it came with, when the reader knew that already
         "odd",  # why it is captured though it was accepted
+        "written",  # the status as it came, where that is not three digits
     )
 
     def __init__(
@@ -132,13 +133,22 @@ class Response:
         self.head_size = head_size
         self.known = known
         self.odd: Oddity | None = None
+        self.written = b""
 
     def __repr__(self) -> str:
         return f"Response({self.line().decode('latin-1')!r} {len(self.headers)} headers, {self.framing.name})"
 
     def line(self) -> bytes:
         """The status line."""
-        return b"HTTP/%d.%d %03d %s" % (*divmod(self.version, 10), self.status, self.reason)
+        return b"HTTP/%d.%d %s %s" % (*divmod(self.version, 10), self.code(), self.reason)
+
+    def code(self) -> bytes:
+        """The status as it is written."""
+        return self.written or b"%03d" % self.status
+
+    def set_status(self, status: int, reason: bytes) -> None:
+        """Another status line."""
+        self.status, self.reason, self.written = status, reason, b""
 
     def copy(self) -> Response:
         """A response that can be rewritten without touching this one."""

@@ -62,6 +62,12 @@ DENY = [
         more="userlist people\n user bob insecure-password pw\n",
     ),
     Case(
+        "auth_group",
+        "http-request return status 201 if { http_auth_group(grouped) staff }\nhttp-request return status 202 if { http_auth_group(grouped) guests }\nhttp-request auth",
+        send=[get(), *[get(headers=f"Authorization: Basic {word}\r\n") for word in ("Ym9iOnB3", "YW1ibGU6cHc=", "YW5uOnB3", "YW5uOnB4")]],
+        more="userlist grouped\n group staff users bob\n group guests\n user bob insecure-password pw\n user ann insecure-password pw groups guests\n",
+    ),
+    Case(
         "auth_proxy",
         "option http-use-proxy-header\nhttp-request auth",
         send=[

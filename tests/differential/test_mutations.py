@@ -110,8 +110,6 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # Where HAProxy does not agree with itself, or with anybody: by what the message looks like.
 EXCUSED = {
     "names of trailers that are no tokens pass or not, from run to run": re.compile(rb"(?is)transfer-encoding.*\r?\n0+[^\n]*\n(?!\r?\n|(?:" + TOKEN + rb":[^\n]*\n)+\r?\n)"),
-    "a status below 100 is nothing HTTP knows; HAProxy still looks at the body that comes with its head": re.compile(rb"HTTP/\d\.\d \d{1,2} "),
-    "a status of four digits is understood as its last three for one purpose and not for another": re.compile(rb"HTTP/\d\.\d \d{4,} "),
 }
 
 

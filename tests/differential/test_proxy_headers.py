@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from harness import OK, Case
 from oracle import needs_haproxy
-from stream_peers import CLOSE, FIN, Answers
+from stream_peers import CLOSE, FIN, Answers, Command
 from suites import Suite
 
 from pylb.wire.proxy_protocol import AUTHORITY, NOOP, SIGNATURE, write_v2
@@ -43,7 +43,32 @@ OUT = [
     Case("out-" + "-".join(words.replace(",", " ").split()), client=(TOLD, GET, Answers(1), CLOSE), front=EXPECT, server=words, origin=(OK,), answers=1)
     for words in ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c", "send-proxy-v2-ssl", "send-proxy-v2 proxy-v2-options authority,ssl")
 ]
-CASES = [*IN, *OUT]
+PER_REQUEST = GET.replace(b" / ", b" /%d ")
+OTHER = (0.35, PER_REQUEST % 3, Answers(1), 0.1)
+
+
+def twice(name: str, words: str, form: str, front: str = EXPECT) -> Case:
+    """Two requests of one client, then one of another: which connections to the server are used again?"""
+    first = (TOLD, PER_REQUEST % 1, Answers(1), 0.05, PER_REQUEST % 2, Answers(2), 0.5)
+    return Case(name, first, f"{front}\n unique-id-format {form}", "http-reuse always", words, others=((*OTHER[:1], TOLD, *OTHER[1:]),), answers=2, logs=3)
+
+
+UNIQUE = "send-proxy-v2 proxy-v2-options unique-id"
+SHARED = [
+    twice("unique-id-same", UNIQUE, "same"),
+    twice("unique-id-of-request", UNIQUE, "%{+Q}r"),
+    twice("unique-id-used-before", UNIQUE, "%{+Q}r", front=f"{EXPECT}\n http-request set-header x-id %[unique-id]"),
+    twice("unique-id-not-told", "send-proxy-v2", "%{+Q}r"),
+    Case(
+        "addr-of-anybody",
+        (b"PROXY UNKNOWN\r\n", GET, Answers(1), Command("set server {b}/s1 addr 0.0.0.0"), 0.1, GET, Answers(2), 0.5),
+        back="http-reuse always\nretries 0",
+        bind="accept-proxy",
+        others=((0.4, b"PROXY TCP4 192.0.2.1 127.0.0.99 1 2\r\n", GET, Answers(1)),),
+        logs=3,
+    ),
+]
+CASES = [*IN, *OUT, *SHARED]
 SUITE = Suite("proxy-headers", CASES)
 
 

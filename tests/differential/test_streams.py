@@ -15,9 +15,7 @@ pytestmark = needs_haproxy
 CASES = [*stream_http_cases.CASES, *stream_end_cases.CASES, *stream_tcp_cases.CASES, *stream_grid_cases.CASES, *stream_kill_cases.CASES]
 
 # Differences that are known and why they stand; one that is gone must leave this table.
-ACCEPTED: dict[str, str] = {
-    "upgrade_unasked": "HAProxy counts and logs the bytes of a 101 that nobody asked for before it answers 502; here it is no response at all",
-}
+ACCEPTED: dict[str, str] = {}
 
 
 SUITE = Suite("streams", CASES, ACCEPTED)

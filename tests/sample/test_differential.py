@@ -122,7 +122,7 @@ def referee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Referee]:
 def evaluate(kind: str, text: str, request: bytes, source: Any, port: int, folder: Path) -> bytes:
     """pylb's answer to a row."""
     stream = fake.stream(request, source, ("127.0.0.1", port))
-    stream.process.config = Config(userlists={"ul": Userlist("ul", Place("x", 1), {"user": User("user", "pa:ss", True)}, {"g1": {"user"}})})
+    stream.process.config = Config(userlists={"ul": Userlist("ul", Place("x", 1), {"user": User("user", "pa:ss", True, {"g1"})}, {"g1", "g2"})})
     stream.process.clock.moment = time.time()
     context = fake.context()
     if kind == "value":

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from liberties import LAXER, STRICTER
-from odd_requests import ODD_REQUESTS, get, post
+from odd_requests import ODD_REQUESTS, get
 from odd_responses import ODD_RESPONSES
 
 from pylb.base.errors import BadMessage
@@ -19,12 +19,11 @@ from pylb.wire.h1 import (
     read_response,
     render_request,
     render_response,
-    settle_framing,
 )
 from pylb.wire.h1_odd import read_odd_request
 from pylb.wire.h1_odd_response import read_odd_response
 from pylb.wire.headers import Headers
-from pylb.wire.message import Framing, Request, Response
+from pylb.wire.message import Request, Response
 
 LIMITS = Limits()
 Outcome = tuple[object, ...] | None
@@ -45,7 +44,7 @@ def request_outcome(raw: bytes, read: object = read_request) -> Outcome:
 
 def response_outcome(raw: bytes, method: bytes, read: object = read_response) -> Outcome:
     try:
-        got = read(raw, method, LIMITS, b"foo")  # type: ignore[operator]
+        got = read(raw, method, LIMITS)  # type: ignore[operator]
     except BadMessage as bad:
         return bad.status, bad.position
     return got and (facts(got[0]), got[1])
@@ -160,11 +159,3 @@ def test_connection_to_a_client() -> None:
     response.version = 10
     assert b"\r\nconnection: keep-alive\r\n" in outgoing_response_head(response, 11, close=False)
     assert b"connection" not in outgoing_response_head(response, 11, close=True)
-
-
-def test_body_without_its_length_goes_in_chunks() -> None:
-    request = request_of(post(b"Content-Length: 2"))
-    request.headers.remove(b"content-length")
-    settle_framing(request)
-    assert request.framing is Framing.CHUNKED
-    assert outgoing_request_head(request, close=False).endswith(b"\r\ntransfer-encoding: chunked\r\n\r\n")

@@ -93,10 +93,12 @@ def judge_response(request_raw: bytes, raw: bytes, hang_up: bool) -> tuple[int, 
     heads = b""
     try:
         while True:
-            answer = read_response(raw, request.method, LIMITS, request.upgrade)
+            answer = read_response(raw, request.method, LIMITS)
             if answer is None:
                 return 502 if hang_up else 504, None, b""
             response, size = answer
+            if response.status == 101 and (response.upgrade is None or request.upgrade is None):
+                return 502, None, b""  # the stream's verdict
             raw = raw[size:]
             heads += outgoing_response_head(response, request.version, not request.keep_alive)
             if not 102 <= response.status < 200 and response.status != 100:

@@ -123,7 +123,7 @@ class Codec:
         for at, piece in enumerate(pieces):
             buffer += piece
             try:
-                got = read_request(buffer, limits) if not method else read_response(buffer, method, limits, b"foo")
+                got = read_request(buffer, limits) if not method else read_response(buffer, method, limits)
             except BadMessage as bad:
                 return "bad", bad.status, bad.position
             if got is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pylb.config import model
 from pylb.config.args import Args
@@ -13,6 +13,9 @@ from pylb.stream import local, tracking
 from pylb.stream.registry import action
 from pylb.stream.verdict import Answer
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+
 
 @action("deny", ends=True, rulesets=BOTH, usage="[deny_status <status>] | [status <code>] [content-type <type>] [<payload>] [hdr <name> <fmt>]*")
 def deny(args: Args) -> Run:
@@ -21,7 +24,7 @@ def deny(args: Args) -> Run:
     reply = refusal(args, 502 if response else 403)
     counter, when = ("dresp", "H") if response else ("dreq", "R")
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         stream.count(counter)
         message, body = made(stream, reply, when)
         raise Answer(message, body, who="P", when=when, status=reply.status)
@@ -34,7 +37,7 @@ def tarpit(args: Args) -> Run:
     """Let the client wait for `timeout tarpit`, then refuse with 500 or what the words describe."""
     reply = refusal(args, 500)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         stream.count("dreq")
         message, body = made(stream, reply, "R")
         raise Answer(message, body, who="P", when="T", tarpit=True, status=reply.status)
@@ -48,7 +51,7 @@ def return_(args: Args) -> Run:
     reply = linked(args, read_reply(args, 200))
     when = "H" if args.ruleset == "http-response" else "R"
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         message, body = made(stream, reply, when)
         raise Answer(message, body, who="L", when=when, status=reply.status)
 
@@ -60,7 +63,7 @@ def auth(args: Args) -> Run:
     """Ask the client for a user name and a password; a client that takes us for its proxy is asked as proxies do."""
     realm = args.word("missing realm value.\n").encode("latin-1", "replace") if args.maybe("realm") else None
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         if stream.process.tables is not None:
             tracking.count(stream, tracking.ERROR, stream.process.clock.now())
         text = realm if realm is not None else (stream.backend or stream.frontend).name.encode()
@@ -74,7 +77,7 @@ def auth(args: Args) -> Run:
     return run
 
 
-def made(stream: Any, reply: Reply, when: str) -> local.Made:
+def made(stream: Stream, reply: Reply, when: str) -> local.Made:
     """The answer, if it fits."""
     message, body = reply.make(stream)
     if message is not None and reply.headers:

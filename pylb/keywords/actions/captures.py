@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
 from pylb.base.units import leading_integer
@@ -13,6 +13,9 @@ from pylb.keywords.actions.common import BOTH, CONTENT, HTTP, SESSION, sample
 from pylb.sample.casts import to_bytes
 from pylb.sample.expression import Expression
 from pylb.stream.registry import action
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 LEVELS = {name: level for level, name in enumerate(("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"))}
 REQUEST_WORDS = "expects <expression> [ 'len' <length> | id <idx> ]"
@@ -27,10 +30,10 @@ def set_log_level(args: Args) -> Run:
     if name != "silent" and name not in LEVELS:
         raise Alert(complaint)
 
-    def silence(stream: Any) -> None:
+    def silence(stream: Stream) -> None:
         stream.dont_log = True
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         stream.log_level = LEVELS[name]
         stream.dont_log = False
 
@@ -112,7 +115,7 @@ def into_declared(args: Args, expression: Expression, text: str, request: bool) 
     return lambda stream: keep(stream, request, index, call(stream))
 
 
-def keep(stream: Any, request: bool, index: int, value: Any) -> None:
+def keep(stream: Stream, request: bool, index: int, value: Any) -> None:
     """Fill slot `index`, if the frontend has one, with `value` cut to its length."""
     declared = stream.frontend.request_captures if request else stream.frontend.response_captures
     if value is None or not 0 <= index < len(declared):

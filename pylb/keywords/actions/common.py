@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
@@ -15,6 +15,10 @@ from pylb.sample.logformat import LogFormat
 from pylb.sample.validity import Checkpoint, available, needs
 from pylb.stream.verdict import Stop
 from pylb.wire.message import Response
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+    from pylb.stream.session import Session
 
 REQUEST = ("http-request",)
 BOTH = ("http-request", "http-response")
@@ -29,6 +33,11 @@ Substitute = Callable[[Any, bytes], "bytes | None"]
 REFERENCE = re.compile(rb"\\(?:([0-9])|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 LONELY = re.compile(rb"(?<!\\)(?:\\\\)*\\\Z")  # a backslash with nothing behind it
 USUAL = 512
+
+
+def is_stream(subject: Stream | Session) -> TypeGuard[Stream]:
+    """Do the rules run for a stream? Before there is one they run for the session."""
+    return subject.session is not subject
 
 
 class BadTemplate(ValueError):
@@ -68,7 +77,7 @@ def only(args: Args, complaint: str) -> None:
 def substitution(regex: re.Pattern[bytes], template: Bytes) -> Substitute:
     r"""A function that gives the template, with its \0 to \9 filled in, for a text that matches; None: no match."""
 
-    def substitute(stream: Any, text: bytes) -> bytes | None:
+    def substitute(stream: Stream, text: bytes) -> bytes | None:
         found = regex.search(text)
         if found is None:
             return None
@@ -105,7 +114,7 @@ def sample(args: Args, name: str = "", where: Checkpoint | None = None) -> Expre
 
 
 # -- rewrites that do not fit
-def fits(stream: Any, more: int) -> bool:
+def fits(stream: Stream, more: int) -> bool:
     """Does the message that is being edited still fit its buffer with so many bytes more?"""
     headers = stream.headers
     message = stream.request if headers is stream.request.headers else stream.response
@@ -116,7 +125,7 @@ def fits(stream: Any, more: int) -> bool:
     return bool(held + more + stream.inbox_size < limits.bufsize)
 
 
-def require_room(stream: Any, message: Response, body: bytes, who: str, when: str) -> None:
+def require_room(stream: Stream, message: Response, body: bytes, who: str, when: str) -> None:
     """An answer that does not fit a buffer is an internal error instead."""
     size = sum([len(name) + len(value) for name, value in message.headers]) + len(body)
     if size >= stream.front.limits.bufsize:
@@ -124,7 +133,7 @@ def require_room(stream: Any, message: Response, body: bytes, who: str, when: st
         raise Stop(who, when, 500)
 
 
-def refuse_rewrite(stream: Any, ruleset: str) -> None:
+def refuse_rewrite(stream: Stream, ruleset: str) -> None:
     """A rewrite failed: count it, and unless `strict-mode off` stands before, end with an internal error."""
     stream.count("wrew")
     if stream.lenient:

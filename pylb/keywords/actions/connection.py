@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base import units
 from pylb.base.errors import Alert
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import BOTH, CONTENT, REQUEST, TCP, sample
+from pylb.keywords.actions.common import BOTH, CONTENT, REQUEST, TCP, is_stream, sample
 from pylb.sample.casts import cast_between, possible
 from pylb.sample.expression import Expression
 from pylb.sample.types import Expr, Type
 from pylb.sample.validity import Checkpoint
 from pylb.stream.registry import action
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+    from pylb.stream.session import Session
 
 REQUEST_SIDE = ("http-request", "tcp-request connection", "tcp-request session", "tcp-request content")
 INTEGER = "expects exactly 1 argument (integer/hex value)"
@@ -60,7 +64,7 @@ def converted(expression: Expression, wanted: Type) -> Expr:
     cast = cast_between(expression.type, wanted)
     call = expression.call
 
-    def value(stream: Any) -> Any:
+    def value(stream: Stream) -> Any:
         found = call(stream)
         return found if found is None or cast is None else cast(found)
 
@@ -71,7 +75,7 @@ def change_address(args: Args, attribute: str) -> Run:
     """Replace the address and keep the port."""
     value = converted(sample(args, where=of_request(args)), Type.ADDR)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         found = value(stream)
         if isinstance(found, IPv4Address | IPv6Address):
             session = own_session(stream)
@@ -84,7 +88,7 @@ def change_port(args: Args, attribute: str) -> Run:
     """Replace the port and keep the address; a unix socket gets the address 0.0.0.0."""
     value = converted(sample(args, where=of_request(args)), Type.SINT)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         found = value(stream)
         if isinstance(found, int):
             session = own_session(stream)
@@ -93,9 +97,9 @@ def change_port(args: Args, attribute: str) -> Run:
     return run
 
 
-def own_session(stream: Any) -> Any:
+def own_session(stream: Stream | Session) -> Session:
     """The session to change: the connection's before there is a stream, else a view of it that only this stream has."""
-    return stream if stream.session is stream else stream.private_session()
+    return stream.private_session() if is_stream(stream) else stream.session
 
 
 # -- the socket
@@ -104,7 +108,7 @@ def set_mark(args: Args) -> Run:
     """Mark the packets to the client (SO_MARK); without the privilege nothing happens."""
     mark = whole(args)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         session = stream.session
         session.process.net.set_mark(session.transport, mark)
 
@@ -116,7 +120,7 @@ def set_tos(args: Args) -> Run:
     """Set the TOS byte of packets to the client."""
     tos = whole(args)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         session = stream.session
         session.process.net.set_tos(session.transport, tos)
 
@@ -157,7 +161,7 @@ def set_priority_offset(args: Args) -> Run:
 def priority(args: Args, attribute: str, bound: int) -> Run:
     value = converted(sample(args, args.at(args.index - 1)), Type.SINT)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         found = value(stream)
         if isinstance(found, int):
             setattr(stream, attribute, max(-bound, min(bound, found)))
@@ -179,7 +183,7 @@ def set_timeout(args: Args) -> Run:
         raise Alert(f"'set-timeout' rule supports 'server'/'tunnel' (got '{which}')")
     value = milliseconds(args, which)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         found = value(stream)
         if isinstance(found, int) and found > 0:
             stream.set_timeout(which, found / 1000)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base import units
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.config.args import Args
 from pylb.config.model import Run
-from pylb.keywords.actions.common import BOTH, HTTP, REQUEST, TCP
+from pylb.keywords.actions.common import BOTH, HTTP, REQUEST, TCP, is_stream
 from pylb.stream import local
 from pylb.stream.registry import action, service
 from pylb.stream.verdict import Answer, Stop, Verdict
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+    from pylb.stream.session import Session
+    from pylb.stream.stream import HttpStream
 
 MUXES = ("h1", "h2", "fcgi", "none")  # protocols of connections
 
@@ -41,7 +46,7 @@ def reject(args: Args) -> Run:
     if args.ruleset != "http-request":
         return lambda stream: Verdict.REJECT
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         stream.count("dreq")
         own = stream.frontend.own_backend
         if stream.backend is None and own is not None:
@@ -55,14 +60,14 @@ def reject(args: Args) -> Run:
 def silent_drop(args: Args) -> Run:
     """Forget the connection without telling the client: no answer, no FIN."""
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream | Session) -> None:
         session = stream.session
         session.process.net.forget(session.transport)
-        if stream is session:
-            session.frontend.count_refused(session.listener, "dreq")
-        else:
+        if is_stream(stream):
             stream.count("dreq")
             stream.time_data = -1
+        else:
+            session.frontend.count_refused(session.listener, "dreq")
         raise Stop("P", "R", 0)
 
     return run
@@ -89,7 +94,7 @@ def strict_mode(args: Args) -> Run:
         raise Alert(f"Unexpected value '{mode}'. Only 'on' and 'off' are supported")
     lenient = mode == "off"
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         stream.lenient = lenient
 
     return run
@@ -99,7 +104,7 @@ def strict_mode(args: Args) -> Run:
 def disable_l7_retry(args: Args) -> Run:
     """Never send this request twice (`retry-on`)."""
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         stream.no_replay = True
 
     return run
@@ -128,7 +133,7 @@ def wait_for_body(args: Args) -> Run:
     enough = enough_of_response if args.ruleset == "http-response" else enough_of_request
     when = "H" if args.ruleset == "http-response" else "R"
 
-    def run(stream: Any) -> Coroutine[Any, Any, None] | None:
+    def run(stream: HttpStream) -> Coroutine[Any, Any, None] | None:
         return None if enough(stream, least) else gather(stream, seconds, when, lambda: enough(stream, least))
 
     return run
@@ -145,15 +150,15 @@ def duration(args: Args) -> int:
         raise Alert(f"unexpected character '{error.character}'") from None
 
 
-def enough_of_request(stream: Any, least: int) -> bool:
+def enough_of_request(stream: HttpStream, least: int) -> bool:
     return bool(stream.request_complete or stream.inbox_full or 0 < least <= stream.inbox_size)
 
 
-def enough_of_response(stream: Any, least: int) -> bool:
+def enough_of_response(stream: HttpStream, least: int) -> bool:
     return bool(stream.response_complete or stream.inbox_full or 0 < least <= stream.inbox_size)
 
 
-async def gather(stream: Any, seconds: float, when: str, enough: Callable[[], bool]) -> None:
+async def gather(stream: HttpStream, seconds: float, when: str, enough: Callable[[], bool]) -> None:
     """Let the body come in; who was to send it is too slow after so long."""
     clock = stream.process.clock
     ends_at = stream.waits_until = clock.now() + seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
@@ -16,6 +16,10 @@ from pylb.stream.registry import action
 from pylb.stream.verdict import Stop
 from pylb.wire.headers import Headers, value_ends
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+    from pylb.stream.stream import HttpStream
+
 TWO, THREE = "expects exactly 2 arguments", "expects exactly 3 arguments"
 NameTest = Callable[[bytes], Any]
 
@@ -26,7 +30,7 @@ def set_header(args: Args) -> Run:
     name, value = header_and_format(args)
     ruleset = args.ruleset
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         text = value(stream)
         if fits(stream, len(name) + len(text)):
             stream.headers.set(name, text)
@@ -42,7 +46,7 @@ def add_header(args: Args) -> Run:
     name, value = header_and_format(args)
     ruleset = args.ruleset
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         text = value(stream)
         if fits(stream, len(name) + len(text)):
             stream.headers.add(name, text)
@@ -74,7 +78,7 @@ class EarlyHint:
     value: Bytes
     last: bool = True
 
-    def __call__(self, stream: Any) -> None:
+    def __call__(self, stream: HttpStream) -> None:
         value = self.value(stream)
         if len(value) >= stream.front.limits.bufsize - stream.front.limits.maxrewrite:
             stream.count("eint")
@@ -107,7 +111,7 @@ def del_header(args: Args) -> Run:
     method = args.word("-m flag expects exactly 1 argument") if args.maybe("-m") else "str"
     if method == "str":
 
-        def remove(stream: Any) -> None:
+        def remove(stream: Stream) -> None:
             stream.headers.remove(name)
 
         def statements(writer: Writer, call: str) -> list[str]:
@@ -116,7 +120,7 @@ def del_header(args: Args) -> Run:
         return Written(remove, statements)
     matches = name_test(method, text, name)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         headers: Headers = stream.headers
         headers[:] = [pair for pair in headers if not matches(pair[0])]
 
@@ -160,7 +164,7 @@ def replacing(args: Args, change: Callable[[Any, bytes, Substitute], bytes]) -> 
     substitute = substitution(compile_regex(pattern), bytes_of(args, THREE))
     ruleset = args.ruleset
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         headers: Headers = stream.headers
         for index, (key, old) in enumerate(headers):
             if key == name:
@@ -177,13 +181,13 @@ def replacing(args: Args, change: Callable[[Any, bytes, Substitute], bytes]) -> 
     return run
 
 
-def in_whole(stream: Any, value: bytes, substitute: Substitute) -> bytes:
+def in_whole(stream: Stream, value: bytes, substitute: Substitute) -> bytes:
     """The replacement, where the value matches."""
     new = substitute(stream, value)
     return value if new is None else new
 
 
-def in_parts(stream: Any, value: bytes, substitute: Substitute) -> bytes:
+def in_parts(stream: Stream, value: bytes, substitute: Substitute) -> bytes:
     """The value with each element that matches replaced, blanks around it included; the others stay as they are."""
     pieces, start = [], 0
     for end in value_ends(value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
@@ -11,6 +11,9 @@ from pylb.config.model import Config, Run
 from pylb.keywords.actions.common import BOTH, bytes_of
 from pylb.sample.store import PatternList
 from pylb.stream.registry import action
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 Change = Callable[[PatternList, str, str], None]
 
@@ -39,7 +42,7 @@ def changing(args: Args, count: int, change: Change) -> Run:
 
     args.later(resolve)
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         change(found[0], key(stream).decode("latin-1"), value(stream).decode("latin-1") if value is not None else "")
 
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
@@ -17,6 +17,9 @@ from pylb.stream.verdict import Answer
 from pylb.wire import uri
 from pylb.wire.headers import Pair
 from pylb.wire.message import Framing
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 CODES = ("301", "302", "303", "307", "308")
 REASONS = {302: b"Found"}  # other answers with this status are spelt otherwise
@@ -33,7 +36,7 @@ class Redirection:
     flags: set[str] = field(default_factory=set)  # drop-query append-slash ignore-empty
     cookie: bytes | None = None
 
-    def location(self, stream: Any) -> bytes | None:
+    def location(self, stream: Stream) -> bytes | None:
         """The `location`; None: nothing to do (`ignore-empty`)."""
         assert self.target is not None
         value = self.target(stream)
@@ -56,7 +59,7 @@ def redirect(args: Args) -> Run:
     rule = read_redirection(args)
     response = args.ruleset == "http-response"
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         location = rule.location(stream)
         if location is None:
             return

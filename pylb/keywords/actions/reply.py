@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pylb.base.errors import Alert
 from pylb.base.units import leading_integer
@@ -19,6 +19,9 @@ from pylb.sample.logformat import compile_log_format
 from pylb.stream import local
 from pylb.wire.h1 import Limits
 from pylb.wire.replies import has_page, parse_errorfile
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 PAGES = ("default-errorfiles", "errorfile", "errorfiles")
 PAYLOADS = ("file", "lf-file", "string", "lf-string")
@@ -38,7 +41,7 @@ class Reply:
     section: str | None = None  # of `errorfiles`
     raw: bytes | None = None  # a body that never changes
 
-    def make(self, stream: Any) -> local.Made:
+    def make(self, stream: Stream) -> local.Made:
         """The answer to one stream."""
         if self.page is not None:
             return local.from_errorfile(self.page)

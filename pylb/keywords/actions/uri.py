@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pylb.base.errors import Alert
 from pylb.base.units import leading_integer
@@ -17,6 +17,9 @@ from pylb.stream.verdict import Stop
 from pylb.wire import uri
 from pylb.wire.message import Request
 from pylb.wire.replies import reason
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 ONE = "expects exactly 1 argument <format>"
 TWO = "expects exactly 2 arguments <match-regex> and <replace-format>"
@@ -62,7 +65,7 @@ def setter(name: str, change: Change) -> None:
         value = bytes_of(args, ONE)
         only(args, ONE)
 
-        def run(stream: Any) -> None:
+        def run(stream: Stream) -> None:
             text = value(stream)
             if len(text) > len(stream.request.target) and not fits(stream, len(text) - len(stream.request.target)):
                 refuse_rewrite(stream, "http-request")
@@ -110,7 +113,7 @@ def replacing(args: Args, part: Callable[[bytes], bytes], change: Change) -> Run
     args.index += 1
     substitute = substitution(regex, bytes_of(args, TWO))
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         request: Request = stream.request
         old = part(request.target)
         try:
@@ -147,7 +150,7 @@ def normalize_uri(args: Args) -> Run:
         args.index += 1
         change = partial(change, **{OPTIONS[name]: True})
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         try:
             stream.request.target = change(stream.request.target)
         except uri.InvalidUri:
@@ -170,8 +173,8 @@ def set_status(args: Args) -> Run:
         args.index += 1
         text = args.next().encode("latin-1", "replace")
 
-    def run(stream: Any) -> None:
-        stream.status = stream.response.status = status
-        stream.response.reason = text if text is not None else reason(status)
+    def run(stream: Stream) -> None:
+        stream.status = status
+        stream.response.set_status(status, text if text is not None else reason(status))
 
     return run

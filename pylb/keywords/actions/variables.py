@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
 from pylb.config.args import Args
@@ -13,6 +13,9 @@ from pylb.sample.code import Write, Writer, Written
 from pylb.sample.types import Value
 from pylb.sample.variables import Variable, may_set, set_variable
 from pylb.stream.registry import action
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 EXPECTS = "Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or 'unset-var(<var-name>)'"
 
@@ -41,7 +44,7 @@ def declared(text: str) -> tuple[Variable, tuple[str, ...]]:
 def assigning(variable: Variable, conditions: tuple[str, ...], value: Callable[[Any], Value | None], write: Write) -> Run:
     """Set the variable to what `value` gives, which `write` gives as text; nothing leaves it as it is."""
 
-    def run(stream: Any) -> None:
+    def run(stream: Stream) -> None:
         found = value(stream)
         if found is not None and (not conditions or may_set(variable, stream, found, conditions)):
             variable.set(stream, found)

@@ -71,6 +71,7 @@ def move(server: Server, address: Address) -> None:
         return
     server.address = address
     server.refresh_cookie()
+    server.readdressed()
     drop_idle(server)
 
 

@@ -9,7 +9,7 @@ import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
 from pylb.base.hashes import avalanche, crc32, djb2, sdbm, wt6
@@ -21,6 +21,9 @@ from pylb.sample.registry import converter
 from pylb.sample.types import Binary, Type
 from pylb.sample.variables import Variable
 from pylb.sample.xxhash import xxh3, xxh32, xxh64
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+\Z")
 BIN, STR, SINT = Type.BIN, Type.STR, Type.SINT
@@ -200,7 +203,7 @@ def secret(text: str, what: str) -> Secret:
         constant = bytes(decoded)
         return lambda stream: constant
 
-    def from_variable(stream: Any) -> bytes | None:
+    def from_variable(stream: Stream) -> bytes | None:
         value = variable.get(stream)
         return None if value is None else from_base64(to_bytes(value))
 
@@ -212,7 +215,7 @@ def hmac_of(context: CompileContext, algorithm: str, key: str) -> Callable[[Any,
     """A message authentication code."""
     name, key_of = check_algorithm(algorithm), secret(key, "key")
 
-    def authenticate(stream: Any, value: bytes) -> bytes | None:
+    def authenticate(stream: Stream, value: bytes) -> bytes | None:
         found = key_of(stream)
         return None if found is None else Binary(hmac.new(found, value, name).digest())
 
@@ -224,7 +227,7 @@ def compare_safely(context: CompileContext, name: str) -> Callable[[Any, bytes],
     """Is the value a variable's? Takes as long whether it is or not."""
     variable = registered(name)
 
-    def same(stream: Any, value: bytes) -> bool | None:
+    def same(stream: Stream, value: bytes) -> bool | None:
         other = variable.get(stream)
         return None if other is None else hmac.compare_digest(value, to_bytes(other))
 
@@ -241,7 +244,7 @@ def decrypt(context: CompileContext, bits: int, nonce: str, key: str, tag: str) 
 
     nonce_of, key_of, tag_of = secret(nonce, "nonce"), secret(key, "key"), secret(tag, "aead_tag")
 
-    def open_box(stream: Any, value: bytes) -> bytes | None:
+    def open_box(stream: Stream, value: bytes) -> bytes | None:
         once, cipher_key, seal = nonce_of(stream), key_of(stream), tag_of(stream)
         if once is None or cipher_key is None or seal is None or len(cipher_key) * 8 != bits:
             return None

@@ -7,7 +7,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
 from pylb.keywords.converters.binary import from_url_base64
@@ -17,6 +17,9 @@ from pylb.sample.context import CompileContext
 from pylb.sample.registry import converter
 from pylb.sample.types import Type, Value
 from pylb.sample.variables import Variable
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 SHORT = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 47: "\\/", 92: "\\\\"}
 STEP = re.compile(r"\.(?:((?:\\.|[^.\[\\])+))|\[(\d+)\]|\[['\"]([^'\"]*)['\"]\]")
@@ -205,7 +208,7 @@ def jwt_verify(context: CompileContext, algorithm: str, key: str) -> Callable[[A
         raise Alert(f"unknown JWT algorithm: {which}")
     keys = {given: load_key(given)} if isinstance(given, str) and not (isinstance(which, str) and which.startswith("HS")) else {}
 
-    def check(stream: Any, token: bytes) -> int:
+    def check(stream: Stream, token: bytes) -> int:
         name = which if isinstance(which, str) else to_bytes(which.get(stream) or b"").decode("latin-1")
         text = given if isinstance(given, str) else to_bytes(given.get(stream) or b"").decode("latin-1")
         return verify(name, raw(text) if name.startswith("HS") else keys.get(text), token)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.sample.casts import HALF
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import converter
 from pylb.sample.types import Binary, Type
 from pylb.sample.variables import Variable, number_or_variable
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 LARGEST, SMALLEST = HALF - 1, -HALF
 Operation = Callable[[int, int], int]
@@ -62,7 +65,7 @@ def _operation(name: str, operation: Operation, manual: str) -> None:
     converter(name, input=Type.SINT, output=Type.SINT, args="string", factory=True, stream=True)(factory)
 
 
-def with_variable(operation: Operation, variable: Variable, stream: Any, value: int) -> int | None:
+def with_variable(operation: Operation, variable: Variable, stream: Stream, value: int) -> int | None:
     """The operation with a variable's value; none when the variable is not a number."""
     from pylb.sample.casts import cast_value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from pylb.base.errors import Alert
@@ -15,6 +15,9 @@ from pylb.sample.regexes import compile_regex
 from pylb.sample.registry import converter
 from pylb.sample.types import Type, Value
 from pylb.sample.variables import Variable, check_conditions, may_set
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 STR = Type.STR
 
@@ -154,7 +157,7 @@ def concatenate(context: CompileContext, start: str, name: str | None = None, en
         return lambda stream, value: value + tail
     variable = registered(name)
 
-    def append(stream: Any, value: bytes) -> bytes:
+    def append(stream: Stream, value: bytes) -> bytes:
         found = variable.get(stream)
         return value + before + (b"" if found is None else to_bytes(found)) + after
 
@@ -177,7 +180,7 @@ def add_item(context: CompileContext, delimiter: str, name: str, suffix: str | N
     between, after = raw(delimiter), raw(suffix or "")
     variable = registered(name) if name else None
 
-    def append(stream: Any, value: bytes) -> bytes:
+    def append(stream: Stream, value: bytes) -> bytes:
         found = variable.get(stream) if variable is not None else b""
         if found is None:
             return value
@@ -191,7 +194,7 @@ def compare(context: CompileContext, name: str) -> Callable[[Any, bytes], int | 
     """Compare with a variable as strcmp(3) does: the difference of the first bytes that differ, or of the lengths."""
     variable = registered(name)
 
-    def difference(stream: Any, value: bytes) -> int | None:
+    def difference(stream: Stream, value: bytes) -> int | None:
         found = variable.get(stream)
         if not isinstance(found, bytes):
             return None
@@ -298,7 +301,7 @@ def set_variable(context: CompileContext, name: str, *conditions: str | None) ->
     variable = Variable(name)
     wanted = check_conditions([condition for condition in conditions if condition])
 
-    def store(stream: Any, value: Value) -> Value:
+    def store(stream: Stream, value: Value) -> Value:
         if may_set(variable, stream, value, wanted):
             variable.set(stream, value)
         return value
@@ -311,7 +314,7 @@ def unset_variable(context: CompileContext, name: str) -> Callable[[Any, Value],
     """Forget a variable and pass the value on."""
     variable = Variable(name)
 
-    def forget(stream: Any, value: Value) -> Value:
+    def forget(stream: Stream, value: Value) -> Value:
         variable.unset(stream)
         return value
 
@@ -322,7 +325,7 @@ def _capture(attribute: str, declared: str) -> Callable[..., Callable[[Any, byte
     def factory(context: CompileContext, number: int) -> Callable[[Any, bytes], bytes | None]:
         """Keep the string in a capture slot and pass it on."""
 
-        def keep(stream: Any, value: bytes) -> bytes | None:
+        def keep(stream: Stream, value: bytes) -> bytes | None:
             declarations = getattr(stream.frontend, declared)
             if not 0 <= number < len(declarations):
                 return None
@@ -350,12 +353,12 @@ def debug(context: CompileContext, prefix: str | None = None, sink: str | None =
     return lambda value: value
 
 
-def _backend_of(stream: Any, name: bytes) -> Any:
+def _backend_of(stream: Stream, name: bytes) -> Any:
     return stream.process.backends.get(name.decode("latin-1"))
 
 
 @converter("nbsrv", input=STR, output=Type.SINT, stream=True)
-def usable_servers(stream: Any, value: bytes) -> int | None:
+def usable_servers(stream: Stream, value: bytes) -> int | None:
     """Usable servers of the backend of that name."""
     from pylb.keywords.fetches.objects import usable
 
@@ -364,7 +367,7 @@ def usable_servers(stream: Any, value: bytes) -> int | None:
 
 
 @converter("srv_queue", input=STR, output=Type.SINT, stream=True)
-def waiting_for_server(stream: Any, value: bytes) -> int | None:
+def waiting_for_server(stream: Stream, value: bytes) -> int | None:
     """Streams waiting for the server ``backend/server`` or one of this backend."""
     name, slash, server = value.decode("latin-1").rpartition("/")
     backend = stream.process.backends.get(name) if slash else stream.backend

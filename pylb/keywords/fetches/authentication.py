@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as BadBase64
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pylb.keywords.fetches.message import request_of
 from pylb.sample.registry import fetch
 from pylb.sample.types import Type
 from pylb.sample.validity import Source
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+
 REQUEST = Source.REQUEST_HEADERS
 
 
-def authorization(stream: Any, header: bytes = b"authorization") -> tuple[bytes, bytes] | None:
+def authorization(stream: Stream, header: bytes = b"authorization") -> tuple[bytes, bytes] | None:
     """Scheme and credentials of the Authorization header."""
     request = request_of(stream)
     value = None if request is None else request.headers.get(header)
@@ -24,7 +27,7 @@ def authorization(stream: Any, header: bytes = b"authorization") -> tuple[bytes,
     return (scheme, rest.strip()) if blank else None
 
 
-def basic_credentials(stream: Any) -> tuple[bytes, bytes] | None:
+def basic_credentials(stream: Stream) -> tuple[bytes, bytes] | None:
     """User and password of basic authentication."""
     found = authorization(stream)
     if found is None or found[0].lower() != b"basic":
@@ -37,28 +40,28 @@ def basic_credentials(stream: Any) -> tuple[bytes, bytes] | None:
 
 
 @fetch("http_auth_type", type=Type.STR, source=REQUEST, volatile=True)
-def authentication_type(stream: Any) -> bytes | None:
+def authentication_type(stream: Stream) -> bytes | None:
     """The scheme: ``Basic`` or ``Bearer``."""
     found = authorization(stream)
     return None if found is None else {b"basic": b"Basic", b"bearer": b"Bearer"}.get(found[0].lower())
 
 
 @fetch("http_auth_user", type=Type.STR, source=REQUEST, volatile=True)
-def authentication_user(stream: Any) -> bytes | None:
+def authentication_user(stream: Stream) -> bytes | None:
     """The user of basic authentication."""
     found = basic_credentials(stream)
     return None if found is None else found[0]
 
 
 @fetch("http_auth_pass", type=Type.STR, source=REQUEST, volatile=True)
-def authentication_password(stream: Any) -> bytes | None:
+def authentication_password(stream: Stream) -> bytes | None:
     """The password of basic authentication."""
     found = basic_credentials(stream)
     return None if found is None else found[1]
 
 
 @fetch("http_auth_bearer", type=Type.STR, source=REQUEST, args="[string]", volatile=True)
-def authentication_bearer(stream: Any, header: str | None = None) -> bytes | None:
+def authentication_bearer(stream: Stream, header: str | None = None) -> bytes | None:
     """The token of bearer authentication, of the Authorization header or another one."""
     found = authorization(stream, header.lower().encode("latin-1") if header else b"authorization")
     return found[1] if found is not None and found[0].lower() == b"bearer" else None

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
 from pylb.sample.casts import to_bytes
@@ -15,6 +15,9 @@ from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Type
 from pylb.sample.validity import Source
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 AnyAddress = IPv4Address | IPv6Address
 TCP_INFO_FIELDS = {  # offset in struct tcp_info of Linux
@@ -59,14 +62,14 @@ def is_local(text: str) -> bool | None:
 
 @fetch("fc_src", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.source[0])", text="{address_text}(s.session.source[0])")
 @fetch("src", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.source[0])", text="{address_text}(s.session.source[0])")
-def source(stream: Any) -> AnyAddress | None:
+def source(stream: Stream) -> AnyAddress | None:
     """Address of the client."""
     return address(stream.session.source[0])
 
 
 @fetch("fc_src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=SOURCE_PORT, text=SOURCE_PORT_TEXT)
 @fetch("src_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=SOURCE_PORT, text=SOURCE_PORT_TEXT)
-def source_port(stream: Any) -> int | None:
+def source_port(stream: Stream) -> int | None:
     """Port of the client."""
     host, port = stream.session.source
     return int(port) if host else None
@@ -74,21 +77,21 @@ def source_port(stream: Any) -> int | None:
 
 @fetch("fc_src_is_local", type=Type.BOOL, source=Source.CLIENT_ADDRESS)
 @fetch("src_is_local", type=Type.BOOL, source=Source.CLIENT_ADDRESS)
-def source_is_local(stream: Any) -> bool | None:
+def source_is_local(stream: Stream) -> bool | None:
     """Does the client connect from this machine?"""
     return is_local(stream.session.source[0])
 
 
 @fetch("fc_dst", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.destination[0])", text="{address_text}(s.session.destination[0])")
 @fetch("dst", type=Type.IPV4, source=Source.CLIENT_ADDRESS, inline="{address}(s.session.destination[0])", text="{address_text}(s.session.destination[0])")
-def destination(stream: Any) -> AnyAddress | None:
+def destination(stream: Stream) -> AnyAddress | None:
     """Address the client connected to."""
     return address(stream.session.destination[0])
 
 
 @fetch("fc_dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=DESTINATION_PORT, text=DESTINATION_PORT_TEXT)
 @fetch("dst_port", type=Type.SINT, source=Source.CLIENT_ADDRESS, inline=DESTINATION_PORT, text=DESTINATION_PORT_TEXT)
-def destination_port(stream: Any) -> int | None:
+def destination_port(stream: Stream) -> int | None:
     """Port the client connected to."""
     host, port = stream.session.destination
     return int(port) if host else None
@@ -96,72 +99,72 @@ def destination_port(stream: Any) -> int | None:
 
 @fetch("fc_dst_is_local", type=Type.BOOL, source=Source.CLIENT_ADDRESS)
 @fetch("dst_is_local", type=Type.BOOL, source=Source.CLIENT_ADDRESS)
-def destination_is_local(stream: Any) -> bool | None:
+def destination_is_local(stream: Stream) -> bool | None:
     """Did the client connect to an address of this machine?"""
     return is_local(stream.session.destination[0])
 
 
 @fetch("fc_http_major", type=Type.SINT, source=Source.CLIENT_ADDRESS)
-def client_http_major(stream: Any) -> int:
+def client_http_major(stream: Stream) -> int:
     """Major version of HTTP between client and us: 1, or 2."""
     return int(getattr(getattr(stream, "front", None), "http_major", 1))
 
 
 @fetch("bc_http_major", type=Type.SINT, source=Source.SERVER_ADDRESS)
-def server_http_major(stream: Any) -> int | None:
+def server_http_major(stream: Stream) -> int | None:
     """Major version of HTTP between us and the server."""
     back = stream.back
     return None if back is None else int(getattr(back, "http_major", 1))
 
 
 @fetch("fc_rcvd_proxy", type=Type.BOOL, source=Source.CLIENT_ADDRESS)
-def received_proxy(stream: Any) -> bool:
+def received_proxy(stream: Stream) -> bool:
     """Did the client send a PROXY header?"""
     return getattr(stream.session, "proxy_header", None) is not None
 
 
-def _proxy_fact(stream: Any, name: str) -> bytes | None:
+def _proxy_fact(stream: Stream, name: str) -> bytes | None:
     found: bytes | None = getattr(getattr(stream.session, "proxy_header", None), name, None)
     return found
 
 
 @fetch("fc_pp_authority", type=Type.STR, source=Source.CLIENT_ADDRESS)
-def proxy_authority(stream: Any) -> bytes | None:
+def proxy_authority(stream: Stream) -> bytes | None:
     """The authority in the PROXY header."""
     return _proxy_fact(stream, "authority")
 
 
 @fetch("fc_pp_unique_id", type=Type.STR, source=Source.CLIENT_ADDRESS)
-def proxy_unique_id(stream: Any) -> bytes | None:
+def proxy_unique_id(stream: Stream) -> bytes | None:
     """The unique id in the PROXY header."""
     return _proxy_fact(stream, "unique_id")
 
 
 @fetch("fc_err", type=Type.SINT, source=Source.CLIENT_ADDRESS)
-def client_error(stream: Any) -> int:
+def client_error(stream: Stream) -> int:
     """Number of the error of the client's connection, 0 for none."""
     return int(getattr(stream.session, "error", 0))
 
 
 @fetch("fc_err_str", type=Type.STR, source=Source.CLIENT_ADDRESS)
-def client_error_text(stream: Any) -> bytes | None:
+def client_error_text(stream: Stream) -> bytes | None:
     """The error of the client's connection in words."""
     return str(ERRORS.get(client_error(stream)) or getattr(stream.session, "error_text", "")).encode()
 
 
 @fetch("bc_err", type=Type.SINT, source=Source.SERVER_ADDRESS)
-def server_error(stream: Any) -> int:
+def server_error(stream: Stream) -> int:
     """Number of the error of the server's connection, 0 for none."""
     return int(getattr(stream.back, "error", 0))
 
 
 @fetch("bc_err_str", type=Type.STR, source=Source.SERVER_ADDRESS)
-def server_error_text(stream: Any) -> bytes | None:
+def server_error_text(stream: Stream) -> bytes | None:
     """The error of the server's connection in words."""
     return str(ERRORS.get(server_error(stream)) or getattr(stream.back, "error_text", "")).encode()
 
 
-def server_socket(stream: Any, name: str) -> tuple[str, int] | None:
+def server_socket(stream: Stream, name: str) -> tuple[str, int] | None:
     """`peername` or `sockname` of the connection to the server."""
     transport = getattr(getattr(stream, "back", None), "transport", None)
     found = None if transport is None else transport.get_extra_info(name)
@@ -171,12 +174,12 @@ def server_socket(stream: Any, name: str) -> tuple[str, int] | None:
 def _server_address(name: str, which: str) -> None:
     """Address and port of one end of the connection to the server."""
 
-    def end_address(stream: Any) -> AnyAddress | None:
+    def end_address(stream: Stream) -> AnyAddress | None:
         """Address of one end of the connection to the server."""
         found = server_socket(stream, which)
         return None if found is None else address(found[0])
 
-    def end_port(stream: Any) -> int | None:
+    def end_port(stream: Stream) -> int | None:
         """Port of one end of the connection to the server."""
         found = server_socket(stream, which)
         return None if found is None else int(found[1])
@@ -198,7 +201,7 @@ def _tcp_info(name: str, offset: int) -> None:
             raise Alert("no such unit")
         divisor = 1000 if name in ("fc_rtt", "fc_rttvar") and unit != "us" else 1
 
-        def read(stream: Any) -> int | None:
+        def read(stream: Stream) -> int | None:
             value = tcp_info(stream, offset)
             return None if value is None else value // divisor
 
@@ -207,7 +210,7 @@ def _tcp_info(name: str, offset: int) -> None:
     fetch(name, type=Type.SINT, source=Source.CLIENT_ADDRESS, args="[string]", factory=True)(factory)
 
 
-def tcp_info(stream: Any, offset: int) -> int | None:
+def tcp_info(stream: Stream, offset: int) -> int | None:
     """A field of the kernel's `tcp_info` of the client's connection."""
     sock = stream.session.transport.get_extra_info("socket")
     try:

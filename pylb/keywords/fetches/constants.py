@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert
 from pylb.keywords.logvariables import make_unique_id
@@ -19,6 +19,9 @@ from pylb.sample.types import Binary, Method, Type, Value
 from pylb.sample.validity import Source
 from pylb.sample.variables import Variable
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+
 UNITS = {"": 1, "s": 1, "ms": 1000, "us": 1_000_000}
 
 
@@ -28,13 +31,13 @@ def raw(text: str) -> bytes:
 
 
 @fetch("always_true", type=Type.BOOL, source=Source.CONSTANT, inline="True")
-def always_true(stream: Any) -> bool:
+def always_true(stream: Stream) -> bool:
     """True."""
     return True
 
 
 @fetch("always_false", type=Type.BOOL, source=Source.CONSTANT, inline="False")
-def always_false(stream: Any) -> bool:
+def always_false(stream: Stream) -> bool:
     """False."""
     return False
 
@@ -113,7 +116,7 @@ def variable_value(context: CompileContext, name: str, default: str | None = Non
         return get
     fallback = raw(default)
 
-    def with_default(stream: Any) -> Value | None:
+    def with_default(stream: Stream) -> Value | None:
         value = get(stream)
         return fallback if value is None else value
 
@@ -130,13 +133,13 @@ def date(context: CompileContext, offset: int | None = None, unit: str | None = 
 
 
 @fetch("date_us", type=Type.SINT, source=Source.CONSTANT)
-def date_us(stream: Any) -> int:
+def date_us(stream: Stream) -> int:
     """The microseconds of the current second."""
     return int(stream.process.clock.wall() * 1_000_000) % 1_000_000
 
 
 @fetch("rand", type=Type.SINT, source=Source.CONSTANT, args="[integer]")
-def rand(stream: Any, limit: int | None = None) -> int:
+def rand(stream: Stream, limit: int | None = None) -> int:
     """A random number below the limit (below 2^32 without one)."""
     if limit is not None and limit <= 0:
         return 0 if limit == 0 else wrap(random.getrandbits(32))
@@ -159,38 +162,38 @@ def hostname(context: CompileContext) -> Callable[[Any], bytes]:
 
 
 @fetch("nbproc", type=Type.SINT, source=Source.CONSTANT)
-def number_of_processes(stream: Any) -> int:
+def number_of_processes(stream: Stream) -> int:
     """Always one."""
     return 1
 
 
 @fetch("proc", type=Type.SINT, source=Source.CONSTANT)
-def process_number(stream: Any) -> int:
+def process_number(stream: Stream) -> int:
     """Always one."""
     return 1
 
 
 @fetch("thread", type=Type.SINT, source=Source.CONSTANT)
-def thread_number(stream: Any) -> int:
+def thread_number(stream: Stream) -> int:
     """The worker, counted from zero."""
     return 0
 
 
 @fetch("stopping", type=Type.BOOL)
-def stopping(stream: Any) -> bool:
+def stopping(stream: Stream) -> bool:
     """Is the process about to stop?"""
     return bool(stream.process.stopping)
 
 
 @fetch("unique-id", type=Type.STR, source=Source.CONSTANT)
-def unique_id(stream: Any) -> bytes | None:
+def unique_id(stream: Stream) -> bytes | None:
     """The stream's unique id, when the frontend has a format for one."""
     text = make_unique_id(stream)
     return None if text is None else text.encode("latin-1")
 
 
 @fetch("wait_end", type=Type.BOOL, volatile=True)
-def wait_end(stream: Any) -> bool | None:
+def wait_end(stream: Stream) -> bool | None:
     """True at the end of content inspection, not yet known before it."""
     if getattr(stream, "request", None) is not None:
         return True

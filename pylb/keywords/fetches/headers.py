@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.keywords.fetches.message import Find, check_occurrence, finder, header_name, pick, request_of, response_of
 from pylb.sample.casts import str_to_int, str_to_ipv4, str_to_ipv6
@@ -16,6 +16,9 @@ from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Type
 from pylb.sample.validity import Source
 from pylb.wire.headers import Headers, split_values
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 Values = Callable[[Headers, "bytes | None"], list[bytes]]
 
@@ -43,7 +46,7 @@ def one_value(find: Find, values: Values) -> Callable[..., Callable[[Any], bytes
     def factory(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> Callable[[Any], bytes | None]:
         wanted, number = header_name(name), check_occurrence(occurrence)
 
-        def value(stream: Any) -> bytes | None:
+        def value(stream: Stream) -> bytes | None:
             message = find(stream)
             if message is None or (wanted is None and not number):
                 return None
@@ -62,7 +65,7 @@ def all_values(find: Find, values: Values) -> Callable[..., Callable[[Any], list
             return None
         wanted = header_name(name)
 
-        def every(stream: Any) -> list[bytes]:
+        def every(stream: Stream) -> list[bytes]:
             message = find(stream)
             return [] if message is None else values(message.headers, wanted)
 
@@ -115,7 +118,7 @@ def converted(factory: Callable[..., Callable[[Any], bytes | None]], convert: Ca
     def outer(context: CompileContext, name: str | None = None, occurrence: int | None = None) -> Callable[[Any], Any]:
         call = factory(context, name, occurrence)
 
-        def value(stream: Any) -> Any:
+        def value(stream: Stream) -> Any:
             text = call(stream)
             return None if text is None else convert(text)
 
@@ -132,7 +135,7 @@ def converted_all(factory: Callable[..., Callable[[Any], list[bytes]] | None], c
         if call is None:
             return None
 
-        def every(stream: Any) -> Iterator[Any]:
+        def every(stream: Stream) -> Iterator[Any]:
             for text in call(stream):
                 value = convert(text)
                 if value is not None:
@@ -154,7 +157,7 @@ def counting(find: Find, values: Values) -> Callable[..., Callable[[Any], int | 
     def factory(context: CompileContext, name: str | None = None) -> Callable[[Any], int | None]:
         wanted = header_name(name)
 
-        def count(stream: Any) -> int | None:
+        def count(stream: Stream) -> int | None:
             message = find(stream)
             return None if message is None else len(values(message.headers, wanted))
 
@@ -169,7 +172,7 @@ def naming(find: Find) -> Callable[..., Callable[[Any], bytes | None]]:
     def factory(context: CompileContext, delimiter: str | None = None) -> Callable[[Any], bytes | None]:
         between = (delimiter or ",")[:1].encode("latin-1")
 
-        def names(stream: Any) -> bytes | None:
+        def names(stream: Stream) -> bytes | None:
             message = find(stream)
             if message is None:
                 return None
@@ -260,13 +263,13 @@ def varint(number: int) -> bytes:
 
 def _blocks(find: Find, prefix: str, source: Source) -> None:
     @fetch(prefix + ".hdrs", type=Type.BIN, source=source)
-    def headers(stream: Any) -> bytes | None:
+    def headers(stream: Stream) -> bytes | None:
         """All headers as text."""
         message = find(stream)
         return None if message is None else Binary(text_of_headers(message.headers))
 
     @fetch(prefix + ".hdrs_bin", type=Type.BIN, source=source)
-    def headers_binary(stream: Any) -> bytes | None:
+    def headers_binary(stream: Stream) -> bytes | None:
         """All headers in binary form."""
         message = find(stream)
         return None if message is None else Binary(binary_headers(message.headers))
@@ -326,7 +329,7 @@ def _cookies(names: tuple[str, ...], find: Find, values: Values, source: Source)
         """The last cookie of that name."""
         wanted = _cookie_name(name)
 
-        def value(stream: Any) -> bytes | None:
+        def value(stream: Stream) -> bytes | None:
             message = find(stream)
             found = values(message.headers, wanted) if message is not None else ()
             return (found[-1] if wanted else found[0]) if found else None
@@ -336,7 +339,7 @@ def _cookies(names: tuple[str, ...], find: Find, values: Values, source: Source)
     def every(context: CompileContext, name: str | None = None) -> Callable[[Any], list[bytes]]:
         wanted = _cookie_name(name)
 
-        def all_of(stream: Any) -> list[bytes]:
+        def all_of(stream: Stream) -> list[bytes]:
             message = find(stream)
             return values(message.headers, wanted) if message is not None else []
 
@@ -351,7 +354,7 @@ def _cookies(names: tuple[str, ...], find: Find, values: Values, source: Source)
         """A cookie as a number."""
         call = first(context, name)
 
-        def value(stream: Any) -> int | None:
+        def value(stream: Stream) -> int | None:
             text = call(stream)
             return None if text is None else number_of(text)
 
@@ -377,7 +380,7 @@ def cookie(context: CompileContext, name: str | None = None) -> Callable[[Any], 
     find, wanted = finder(context), _cookie_name(name)
     values = response_cookies if find is response_of else request_cookies
 
-    def value(stream: Any) -> bytes | None:
+    def value(stream: Stream) -> bytes | None:
         message = find(stream)
         found = values(message.headers, wanted) if message is not None else []
         return (found[-1] if wanted else found[0]) if found else None

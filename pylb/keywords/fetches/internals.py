@@ -7,7 +7,7 @@ would be follows from the message: a start line takes a record of 20 bytes, each
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pylb.base.errors import Alert
 from pylb.keywords.fetches.message import received
@@ -15,6 +15,9 @@ from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Phase, Type
 from pylb.sample.validity import Source
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 MESSAGE = Source.REQUEST_HEADERS | Source.RESPONSE_HEADERS
 RECORD, DESCRIPTION, OVERHEAD = 20, 8, 48  # bytes: of a start line, of a block, of a message in its buffer
@@ -34,12 +37,12 @@ class Block(NamedTuple):
 
 
 @fetch("internal.strm.is_htx", type=Type.BOOL, source=Source.INTERNAL)
-def stream_is_http(stream: Any) -> bool:
+def stream_is_http(stream: Stream) -> bool:
     """Is it a stream of HTTP?"""
     return getattr(stream, "request", None) is not None
 
 
-def blocks_of(stream: Any, phase: Phase) -> list[Block] | None:
+def blocks_of(stream: Stream, phase: Phase) -> list[Block] | None:
     """The blocks of the message that the rule is about; None when there is none."""
     message = getattr(stream, "response" if phase == Phase.RESPONSE else "request", None)
     if message is None:
@@ -59,7 +62,7 @@ def about_message(name: str, kind: Type, value_of: Callable[[Any, Phase, list[Bl
         """A number about the message as HAProxy keeps it."""
         phase = context.phase
 
-        def about(stream: Any) -> Any:
+        def about(stream: Stream) -> Any:
             blocks = blocks_of(stream, phase)
             return None if blocks is None else value_of(stream, phase, blocks)
 
@@ -72,7 +75,7 @@ def data_size(blocks: list[Block]) -> int:
     return sum(block.size for block in blocks)
 
 
-def room(stream: Any) -> int:
+def room(stream: Stream) -> int:
     size: int = stream.process.config.global_.bufsize
     return size - OVERHEAD
 
@@ -81,7 +84,7 @@ def used(blocks: list[Block]) -> int:
     return data_size(blocks) + DESCRIPTION * len(blocks)
 
 
-def complete(stream: Any, phase: Phase) -> bool:
+def complete(stream: Stream, phase: Phase) -> bool:
     return bool(stream.response_complete if phase == Phase.RESPONSE else stream.request_complete)
 
 
@@ -118,7 +121,7 @@ def about_block(name: str, kind: Type, value_of: Callable[[Block | None], Any]) 
         """Something of one block of the message as HAProxy keeps it."""
         phase, index = context.phase, index_of(where)
 
-        def about(stream: Any) -> Any:
+        def about(stream: Stream) -> Any:
             blocks = blocks_of(stream, phase)
             return None if blocks is None else value_of(block_at(blocks, index))
 
@@ -141,7 +144,7 @@ about_block("data", Type.BIN, lambda block: Binary(of_type("value", "HTX_BLK_DAT
 
 
 # -- distcc
-def token_of(stream: Any, name: str, occurrence: int | None) -> tuple[int, bytes] | None:
+def token_of(stream: Stream, name: str, occurrence: int | None) -> tuple[int, bytes] | None:
     """The number behind a token, and what follows it of its body; marks the stream unsure while more bytes could bring it."""
     data, at, wanted, seen = received(stream), 0, name.encode("latin-1"), 0
     while at + 12 <= len(data):
@@ -169,7 +172,7 @@ def distcc(value_of: Callable[[Any, str, tuple[int, bytes]], Any]) -> Callable[.
         if len(token) != TOKEN:
             raise Alert("token name must be exactly 4 characters")
 
-        def about(stream: Any) -> Any:
+        def about(stream: Stream) -> Any:
             found = token_of(stream, token, occurrence) if getattr(stream, "request", None) is None else None
             return None if found is None else value_of(stream, token, found)
 
@@ -178,7 +181,7 @@ def distcc(value_of: Callable[[Any, str, tuple[int, bytes]], Any]) -> Callable[.
     return factory
 
 
-def body_of(stream: Any, token: str, found: tuple[int, bytes]) -> bytes | None:
+def body_of(stream: Stream, token: str, found: tuple[int, bytes]) -> bytes | None:
     """What follows a token, when all of it is there."""
     size, body = found
     if token.encode("latin-1") in WITHOUT_BODY:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert, BadMessage
 from pylb.sample.context import CompileContext
@@ -11,19 +11,22 @@ from pylb.sample.types import Phase
 from pylb.wire.h1 import Limits, read_request
 from pylb.wire.message import Request, Response
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+
 Message = Request | Response
 Find = Callable[[Any], "Message | None"]
 OLDEST_OCCURRENCE = -10
 LIMITS = Limits()
 
 
-def request_of(stream: Any) -> Request | None:
+def request_of(stream: Stream) -> Request | None:
     """The request; in a TCP stream, what has arrived is read as one if it can be."""
     request: Request | None = getattr(stream, "request", None)
     return request if request is not None else early_request(stream)
 
 
-def early_request(stream: Any) -> Request | None:
+def early_request(stream: Stream) -> Request | None:
     """The request at the beginning of a TCP stream's bytes; marks the stream unsure while more are needed."""
     data = received(stream)
     try:
@@ -36,7 +39,7 @@ def early_request(stream: Any) -> Request | None:
     return found[0]
 
 
-def response_of(stream: Any) -> Response | None:
+def response_of(stream: Stream) -> Response | None:
     """The response, once there is one."""
     response: Response | None = getattr(stream, "response", None)
     return response
@@ -47,12 +50,12 @@ def finder(context: CompileContext) -> Find:
     return response_of if context.phase == Phase.RESPONSE else request_of
 
 
-def received(stream: Any) -> bytes:
+def received(stream: Stream) -> bytes:
     """What has arrived from the client and was not forwarded yet."""
     return _joined(getattr(stream, "inbox_request", None))
 
 
-def answered(stream: Any) -> bytes:
+def answered(stream: Stream) -> bytes:
     """What has arrived from the server and was not forwarded yet."""
     return _joined(getattr(stream, "inbox_response", None))
 

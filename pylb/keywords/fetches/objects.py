@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.sample.arguments import Named
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Type
 from pylb.sample.validity import Source
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 Count = Callable[[Any], int]
 NEVER = float("inf")
@@ -35,7 +38,7 @@ def usable(backend: Any) -> list[Any]:
     return active or up
 
 
-def session_rate(counters: Any, name: str, stream: Any) -> int:
+def session_rate(counters: Any, name: str, stream: Stream) -> int:
     """A rate counter's value now."""
     return int(getattr(counters, name).value(stream.process.clock.now()))
 
@@ -54,19 +57,19 @@ def _backend_fetch(name: str, measure: Callable[[Any, Any], int], manual: str) -
     fetch(name, type=Type.SINT, args="backend", factory=True)(factory)
 
 
-def queued(backend: Any, stream: Any) -> int:
+def queued(backend: Any, stream: Stream) -> int:
     """Streams waiting in the backend and at its servers."""
     return len(backend.queue) + sum(len(server.queue) for server in backend.servers)
 
 
-def average_queue(backend: Any, stream: Any) -> int:
+def average_queue(backend: Any, stream: Stream) -> int:
     """Waiting streams for each usable server, rounded up."""
     count = len(usable(backend))
     waiting = queued(backend, stream)
     return (waiting + count - 1) // count if count else waiting
 
 
-def free_connections(backend: Any, stream: Any) -> int:
+def free_connections(backend: Any, stream: Stream) -> int:
     """Free slots of all usable servers; -1 when one has no limit."""
     total = 0
     for server in usable(backend):
@@ -76,7 +79,7 @@ def free_connections(backend: Any, stream: Any) -> int:
     return total
 
 
-def connection_slots(backend: Any, stream: Any) -> int:
+def connection_slots(backend: Any, stream: Stream) -> int:
     """Free connections and queue places of all usable servers; -1 when one has no limit."""
     total = 0
     for server in usable(backend):
@@ -96,14 +99,14 @@ _backend_fetch("queue", queued, "Streams in the backend's queues.")
 
 
 @fetch("be_id", type=Type.SINT, source=Source.BACKEND)
-def backend_id(stream: Any) -> int | None:
+def backend_id(stream: Stream) -> int | None:
     """The backend's number."""
     backend = stream.backend
     return None if backend is None else int(backend.id)
 
 
 @fetch("be_name", type=Type.STR, source=Source.BACKEND)
-def backend_name(stream: Any) -> bytes | None:
+def backend_name(stream: Stream) -> bytes | None:
     """The backend's name."""
     backend = stream.backend
     return None if backend is None else str(backend.name).encode()
@@ -117,7 +120,7 @@ def milliseconds(seconds: float) -> int | None:
 def _timeout(name: str, attribute: str, owner: str, source: Source) -> None:
     """A timeout of the frontend or backend in milliseconds."""
 
-    def timeout(stream: Any) -> int | None:
+    def timeout(stream: Stream) -> int | None:
         """The timeout in milliseconds."""
         proxy = getattr(stream, owner)
         return None if proxy is None else milliseconds(getattr(proxy, attribute))
@@ -152,38 +155,38 @@ _frontend_fetch("fe_sess_rate", lambda frontend, stream: session_rate(frontend.c
 
 
 @fetch("fe_id", type=Type.SINT, source=Source.FRONTEND)
-def frontend_id(stream: Any) -> int:
+def frontend_id(stream: Stream) -> int:
     """The frontend's number."""
     return int(stream.frontend.id)
 
 
 @fetch("fe_name", type=Type.STR, source=Source.FRONTEND)
-def frontend_name(stream: Any) -> bytes:
+def frontend_name(stream: Stream) -> bytes:
     """The frontend's name."""
     return str(stream.frontend.name).encode()
 
 
 @fetch("fe_defbe", type=Type.STR, source=Source.FRONTEND)
-def default_backend(stream: Any) -> bytes | None:
+def default_backend(stream: Stream) -> bytes | None:
     """The name of the frontend's default backend."""
     name = stream.frontend.settings.default_backend
     return None if name is None else str(name).encode()
 
 
 @fetch("dst_conn", type=Type.SINT, source=Source.LISTENER)
-def listener_connections(stream: Any) -> int:
+def listener_connections(stream: Stream) -> int:
     """Connections of the listener."""
     return int(stream.session.listener.counters.scur)
 
 
 @fetch("so_id", type=Type.SINT, source=Source.LISTENER)
-def listener_id(stream: Any) -> int:
+def listener_id(stream: Stream) -> int:
     """The listener's number."""
     return int(stream.session.listener.id)
 
 
 @fetch("so_name", type=Type.STR, source=Source.LISTENER)
-def listener_name(stream: Any) -> bytes | None:
+def listener_name(stream: Stream) -> bytes | None:
     """The listener's name, when it was given one."""
     name = stream.session.listener.bind.name
     return None if name is None else str(name).encode()
@@ -203,12 +206,12 @@ def _server_fetch(name: str, measure: Callable[[Any, Any], Any], manual: str, ty
     fetch(name, type=type, args="server", factory=True)(factory)
 
 
-def server_free(server: Any, stream: Any) -> int:
+def server_free(server: Any, stream: Stream) -> int:
     """Free slots of a server; -1 when it has no limit."""
     return max(0, server.maxconn - server.counters.scur) if server.maxconn else -1
 
 
-def effective_weight(server: Any, stream: Any) -> int:
+def effective_weight(server: Any, stream: Stream) -> int:
     """The weight in force, in the units of the configuration."""
     return (int(server.eweight) + 15) // 16
 
@@ -224,14 +227,14 @@ _server_fetch("srv_weight", effective_weight, "The server's weight in force.")
 
 
 @fetch("srv_id", type=Type.SINT, source=Source.SERVER)
-def server_id(stream: Any) -> int | None:
+def server_id(stream: Stream) -> int | None:
     """The server's number."""
     server = stream.server
     return None if server is None else int(server.id)
 
 
 @fetch("srv_name", type=Type.STR, source=Source.SERVER)
-def server_name(stream: Any) -> bytes | None:
+def server_name(stream: Stream) -> bytes | None:
     """The server's name."""
     server = stream.server
     return None if server is None else str(server.name).encode()
@@ -241,26 +244,26 @@ def server_name(stream: Any) -> bytes | None:
 
 
 @fetch("prio_class", type=Type.SINT)
-def priority_class(stream: Any) -> int:
+def priority_class(stream: Stream) -> int:
     """The class set by `http-request set-priority-class`."""
     return int(getattr(stream, "priority_class", 0))
 
 
 @fetch("prio_offset", type=Type.SINT)
-def priority_offset(stream: Any) -> int:
+def priority_offset(stream: Stream) -> int:
     """The offset set by `http-request set-priority-offset`."""
     return int(getattr(stream, "priority_offset", 0))
 
 
 @fetch("last_rule_file", type=Type.STR)
-def last_rule_file(stream: Any) -> bytes | None:
+def last_rule_file(stream: Stream) -> bytes | None:
     """The file of the last rule that ended a rule set."""
     rule = getattr(stream, "last_rule", None)
     return None if rule is None else str(rule.place.file).encode()
 
 
 @fetch("last_rule_line", type=Type.SINT)
-def last_rule_line(stream: Any) -> int | None:
+def last_rule_line(stream: Stream) -> int | None:
     """The line of the last rule that ended a rule set."""
     rule = getattr(stream, "last_rule", None)
     return None if rule is None else int(rule.place.line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.base.errors import Alert, BadMessage
 from pylb.keywords.fetches.message import answered, received
@@ -14,22 +14,25 @@ from pylb.sample.validity import Source
 from pylb.wire import rdp
 from pylb.wire.hello import ClientHello, hello_type, read_client_hello
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+
 REQUEST, RESPONSE = Source.REQUEST_BUFFER, Source.RESPONSE_BUFFER
 Bytes = Callable[[Any], bytes]
 
 
-def ended(stream: Any, bytes_of: Bytes) -> bool:
+def ended(stream: Stream, bytes_of: Bytes) -> bool:
     """Has everything arrived that will?"""
     return bool(getattr(stream, "request_complete" if bytes_of is received else "response_complete", False))
 
 
-def is_raw(stream: Any) -> bool:
+def is_raw(stream: Stream) -> bool:
     """Are there bytes at all? In HTTP they have become messages, and these fetches see nothing."""
     return getattr(stream, "request", None) is None
 
 
 def length_of(bytes_of: Bytes) -> Callable[[Any], int | None]:
-    def length(stream: Any) -> int | None:
+    def length(stream: Stream) -> int | None:
         """How many bytes are waiting to be forwarded."""
         if not is_raw(stream):
             return None
@@ -44,7 +47,7 @@ for _name in ("req.len", "req_len"):
 fetch("res.len", type=Type.SINT, source=RESPONSE, volatile=True)(length_of(answered))
 
 
-def cut(stream: Any, bytes_of: Bytes, offset: int, length: int) -> bytes | None:
+def cut(stream: Stream, bytes_of: Bytes, offset: int, length: int) -> bytes | None:
     """Bytes at an offset; length 0 means all there are, which may still grow."""
     data = bytes_of(stream)
     more = not ended(stream, bytes_of)
@@ -76,7 +79,7 @@ def announced_factory(side: Bytes | None) -> Callable[..., Callable[[Any], bytes
         relative, start = _second_offset(second, offset + length)
         bytes_of = side or (answered if context.phase == Phase.RESPONSE else received)
 
-        def announced(stream: Any) -> bytes | None:
+        def announced(stream: Stream) -> bytes | None:
             if not is_raw(stream):
                 return None
             number = cut(stream, bytes_of, offset, length)
@@ -112,7 +115,7 @@ for _name, _side, _source in (("req.payload", received, REQUEST), ("res.payload"
 # -- TLS without being its end
 
 
-def client_hello(stream: Any) -> ClientHello | None:
+def client_hello(stream: Stream) -> ClientHello | None:
     """The ClientHello a client sent to a plain listener; marks the stream unsure until it is complete."""
     if not is_raw(stream):
         return None
@@ -126,7 +129,7 @@ def client_hello(stream: Any) -> ClientHello | None:
 
 
 def hello_type_of(bytes_of: Bytes) -> Callable[[Any], int | None]:
-    def kind(stream: Any) -> int | None:
+    def kind(stream: Stream) -> int | None:
         """Type of the handshake message: 1 ClientHello, 2 ServerHello."""
         if not is_raw(stream):
             return None
@@ -150,14 +153,14 @@ for _name in ("res.ssl_hello_type", "rep_ssl_hello_type"):
 
 @fetch("req_ssl_sni", type=Type.STR, source=REQUEST, volatile=True)
 @fetch("req.ssl_sni", type=Type.STR, source=REQUEST, volatile=True)
-def hello_server_name(stream: Any) -> bytes | None:
+def hello_server_name(stream: Stream) -> bytes | None:
     """The server name in the ClientHello."""
     hello = client_hello(stream)
     return None if hello is None else hello.server_name
 
 
 @fetch("req.ssl_alpn", type=Type.STR, source=REQUEST, volatile=True)
-def hello_protocols(stream: Any) -> bytes | None:
+def hello_protocols(stream: Stream) -> bytes | None:
     """The protocols offered in the ClientHello, separated by commas."""
     hello = client_hello(stream)
     return b",".join(hello.alpn) if hello is not None and hello.alpn else None
@@ -165,7 +168,7 @@ def hello_protocols(stream: Any) -> bytes | None:
 
 @fetch("req_ssl_ver", type=Type.SINT, source=REQUEST, volatile=True)
 @fetch("req.ssl_ver", type=Type.SINT, source=REQUEST, volatile=True)
-def hello_version(stream: Any) -> int | None:
+def hello_version(stream: Stream) -> int | None:
     """The version of the ClientHello: major above 65536, minor below."""
     hello = client_hello(stream)
     if hello is None:
@@ -175,14 +178,14 @@ def hello_version(stream: Any) -> int | None:
 
 
 @fetch("req.ssl_ec_ext", type=Type.BOOL, source=REQUEST, volatile=True)
-def hello_has_groups(stream: Any) -> bool | None:
+def hello_has_groups(stream: Stream) -> bool | None:
     """Does the ClientHello name elliptic curves?"""
     hello = client_hello(stream)
     return None if hello is None else 10 in hello.extensions
 
 
 @fetch("req.ssl_st_ext", type=Type.SINT, source=REQUEST, volatile=True)
-def hello_ticket(stream: Any) -> int | None:
+def hello_ticket(stream: Stream) -> int | None:
     """0: no session ticket extension, 1: there is one. Its emptiness (2 stands for a ticket) is not looked at."""
     hello = client_hello(stream)
     return None if hello is None else int(35 in hello.extensions)
@@ -193,7 +196,7 @@ def hello_ticket(stream: Any) -> int | None:
 
 @fetch("rdp_cookie", type=Type.STR, source=REQUEST, args="[string]", volatile=True)
 @fetch("req.rdp_cookie", type=Type.STR, source=REQUEST, args="[string]", volatile=True)
-def rdp_cookie(stream: Any, name: str | None = None) -> bytes | None:
+def rdp_cookie(stream: Stream, name: str | None = None) -> bytes | None:
     """The RDP cookie of that name, or any."""
     if not is_raw(stream):
         return None
@@ -206,6 +209,6 @@ def rdp_cookie(stream: Any, name: str | None = None) -> bytes | None:
 
 @fetch("rdp_cookie_cnt", type=Type.SINT, source=REQUEST, args="[string]", volatile=True)
 @fetch("req.rdp_cookie_cnt", type=Type.SINT, source=REQUEST, args="[string]", volatile=True)
-def rdp_cookie_count(stream: Any, name: str | None = None) -> int:
+def rdp_cookie_count(stream: Stream, name: str | None = None) -> int:
     """1 when there is such an RDP cookie, else 0."""
     return int(rdp_cookie(stream, name) is not None)

@@ -15,6 +15,8 @@ from pylb.wire.hello import is_grease
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from pylb.stream.driver import Stream
+
 CLIENT, SERVER = Source.CLIENT_CONNECTION, Source.SERVER_CONNECTION
 NAMES = {
     "commonName": "CN", "countryName": "C", "localityName": "L", "stateOrProvinceName": "ST", "organizationName": "O",
@@ -24,12 +26,12 @@ NAMES = {
 Facts = Callable[[Any], Any]
 
 
-def client_facts(stream: Any) -> Any:
+def client_facts(stream: Stream) -> Any:
     """TLS facts of the client's connection; None on plain ones."""
     return getattr(stream.session.tls, "facts", None)
 
 
-def server_facts(stream: Any) -> Any:
+def server_facts(stream: Stream) -> Any:
     """TLS facts of the server's connection; None on plain ones."""
     return getattr(getattr(stream.back, "tls", None), "facts", None)
 
@@ -37,7 +39,7 @@ def server_facts(stream: Any) -> Any:
 def _fact(name: str, type: Type, source: Source, facts_of: Facts, read: Callable[[Any], Any]) -> None:
     """A fetch of one fact."""
 
-    def call(stream: Any) -> Any:
+    def call(stream: Stream) -> Any:
         """A fact of the TLS connection."""
         facts = facts_of(stream)
         return None if facts is None else read(facts)
@@ -71,23 +73,23 @@ def _side(prefix: str, source: Source, facts_of: Facts) -> None:
     """What both sides have."""
 
     @fetch(prefix, type=Type.BOOL, source=source)
-    def in_use(stream: Any) -> bool:
+    def in_use(stream: Stream) -> bool:
         """Is TLS in use?"""
         return facts_of(stream) is not None
 
     @fetch(prefix + "_is_resumed", type=Type.BOOL, source=source)
-    def resumed(stream: Any) -> bool:
+    def resumed(stream: Stream) -> bool:
         """Was an earlier TLS session resumed?"""
         facts = facts_of(stream)
         return facts is not None and bool(facts.session_reused)
 
     @fetch(prefix + "_err", type=Type.SINT, source=source)
-    def error(stream: Any) -> int | None:
+    def error(stream: Stream) -> int | None:
         """The first OpenSSL error of the handshake, 0 for none."""
         return 0 if facts_of(stream) is not None else None
 
     @fetch(prefix + "_err_str", type=Type.STR, source=source)
-    def error_text(stream: Any) -> bytes | None:
+    def error_text(stream: Stream) -> bytes | None:
         """The same in words."""
         return b"" if facts_of(stream) is not None else None
 
@@ -100,28 +102,28 @@ _side("ssl_bc", SERVER, server_facts)
 
 
 @fetch("ssl_fc_has_sni", type=Type.BOOL, source=CLIENT)
-def has_server_name(stream: Any) -> bool:
+def has_server_name(stream: Stream) -> bool:
     """Did the client name a server?"""
     facts = client_facts(stream)
     return facts is not None and bool(facts.sni)
 
 
 @fetch("ssl_fc_sni", type=Type.STR, source=CLIENT)
-def server_name(stream: Any) -> bytes | None:
+def server_name(stream: Stream) -> bytes | None:
     """The server the client named."""
     facts = client_facts(stream)
     return None if facts is None else _text(facts.sni)
 
 
 @fetch("ssl_fc_has_crt", type=Type.BOOL, source=CLIENT)
-def has_certificate(stream: Any) -> bool:
+def has_certificate(stream: Stream) -> bool:
     """Did the client show a certificate in this handshake?"""
     facts = client_facts(stream)
     return facts is not None and not facts.session_reused and facts.peer_certificate is not None
 
 
 @fetch("ssl_fc_has_early", type=Type.BOOL, source=CLIENT)
-def has_early_data(stream: Any) -> bool:
+def has_early_data(stream: Stream) -> bool:
     """Early data is not spoken."""
     return False
 
@@ -132,7 +134,7 @@ def has_early_data(stream: Any) -> bool:
 def _hello(name: str, type: Type, args: str, read: Callable[[Any, bool], Any]) -> None:
     """A fetch of a fact of the ClientHello; its argument leaves out GREASE values (RFC 8701)."""
 
-    def call(stream: Any, filtered: int | None = None) -> Any:
+    def call(stream: Stream, filtered: int | None = None) -> Any:
         """A fact of the ClientHello."""
         facts = client_facts(stream)
         hello = facts.hello if facts is not None else None
@@ -164,14 +166,14 @@ def parsed(der: bytes) -> x509.Certificate:
     return x509.load_der_x509_certificate(der)
 
 
-def shown_by_client(stream: Any) -> x509.Certificate | None:
+def shown_by_client(stream: Stream) -> x509.Certificate | None:
     """The client's certificate."""
     facts = client_facts(stream)
     der = None if facts is None else facts.peer_certificate
     return None if der is None else parsed(der)
 
 
-def shown_to_client(stream: Any) -> x509.Certificate | None:
+def shown_to_client(stream: Stream) -> x509.Certificate | None:
     """Our certificate on the client's side."""
     facts = client_facts(stream)
     served = None if facts is None else facts.served
@@ -179,7 +181,7 @@ def shown_to_client(stream: Any) -> x509.Certificate | None:
     return leaf
 
 
-def shown_by_server(stream: Any) -> x509.Certificate | None:
+def shown_by_server(stream: Stream) -> x509.Certificate | None:
     """The server's certificate."""
     facts = server_facts(stream)
     der = None if facts is None else facts.peer_certificate
@@ -258,7 +260,7 @@ def _certificate(prefix: str, source: Source, find: Callable[[Any], x509.Certifi
     """The fetches of one certificate."""
 
     def read_with(read: Callable[[x509.Certificate], Any]) -> Callable[[Any], Any]:
-        def call(stream: Any) -> Any:
+        def call(stream: Stream) -> Any:
             """A fact of the certificate."""
             certificate = find(stream)
             return None if certificate is None else read(certificate)
@@ -284,13 +286,13 @@ _certificate("ssl_s", CLIENT, shown_by_server)
 
 
 @fetch("ssl_c_used", type=Type.BOOL, source=CLIENT)
-def client_certificate_used(stream: Any) -> bool:
+def client_certificate_used(stream: Stream) -> bool:
     """Did the client show a certificate?"""
     return shown_by_client(stream) is not None
 
 
 def _verification(name: str, read: Callable[[Any], int]) -> None:
-    def call(stream: Any) -> int | None:
+    def call(stream: Stream) -> int | None:
         """What verifying the client's certificate found."""
         facts = client_facts(stream)
         return None if facts is None else read(facts)
@@ -305,7 +307,7 @@ _verification("ssl_c_ca_err_depth", lambda facts: int(facts.peer.ca_error_depth)
 
 
 def _chain(prefix: str, facts_of: Facts) -> None:
-    def chain(stream: Any) -> bytes | None:
+    def chain(stream: Stream) -> bytes | None:
         """Every certificate the peer sent."""
         facts = facts_of(stream)
         return None if facts is None else _bytes(b"".join(facts.peer_chain))

@@ -6,7 +6,7 @@ import hmac
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.keywords.fetches.authentication import basic_credentials
 from pylb.sample.arguments import Named
@@ -14,6 +14,9 @@ from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Type
 from pylb.sample.validity import Source
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -37,7 +40,7 @@ def right_password(user: Any, password: bytes) -> bool:
     return bool(user.password) and hmac.compare_digest(given.encode("utf-8", "surrogateescape"), user.password.encode("utf-8", "surrogateescape"))
 
 
-def known_user(stream: Any, userlist: str) -> Any:
+def known_user(stream: Stream, userlist: str) -> Any:
     """The user who authenticated with the right password; None otherwise."""
     credentials = basic_credentials(stream)
     if credentials is None:
@@ -51,7 +54,7 @@ def known_user(stream: Any, userlist: str) -> Any:
 def http_auth(context: CompileContext, userlist: Named) -> Callable[[Any], bool | None]:
     """Do the credentials belong to a user of the list?"""
 
-    def authenticated(stream: Any) -> bool | None:
+    def authenticated(stream: Stream) -> bool | None:
         return None if basic_credentials(stream) is None else known_user(stream, userlist.name) is not None
 
     return authenticated
@@ -60,13 +63,9 @@ def http_auth(context: CompileContext, userlist: Named) -> Callable[[Any], bool 
 def _groups(context: CompileContext, userlist: Named) -> Callable[[Any], list[bytes]]:
     """The user's groups, one after the other."""
 
-    def groups(stream: Any) -> list[bytes]:
+    def groups(stream: Stream) -> list[bytes]:
         user = known_user(stream, userlist.name)
-        if user is None:
-            return []
-        members = stream.process.config.userlists[userlist.name].groups
-        named = set(user.groups) | {group for group, names in members.items() if user.name in names}
-        return [group.encode() for group in sorted(named)]
+        return [group.encode() for group in sorted(user.groups)] if user is not None else []
 
     return groups
 
@@ -75,7 +74,7 @@ def _groups(context: CompileContext, userlist: Named) -> Callable[[Any], list[by
 def http_auth_group(context: CompileContext, userlist: Named) -> Callable[[Any], bytes | None]:
     """The name of the authenticated user; ACLs compare the groups."""
 
-    def user_name(stream: Any) -> bytes | None:
+    def user_name(stream: Stream) -> bytes | None:
         user = known_user(stream, userlist.name)
         return None if user is None else str(user.name).encode()
 
