@@ -72,4 +72,4 @@ def not_implemented(name: str) -> Command:
 
 
 for _name, _usage, _help, _level, _mode in PLANNED:
-    command.add(_name, not_implemented(_name), {"usage": _usage, "help": _help, "level": _level, "mode": _mode})
+    command.add(_name, not_implemented(_name), {"usage": _usage, "help": _help, "level": _level, "mode": _mode, "planned": True})
