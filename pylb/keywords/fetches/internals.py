@@ -181,13 +181,15 @@ def distcc(value_of: Callable[[Any, Bytes, str, tuple[int, bytes]], Any]) -> Cal
 
 
 def body_of(stream: Any, bytes_of: Bytes, token: str, found: tuple[int, bytes]) -> bytes | None:
-    """What follows a token, when all of it is there."""
+    """What follows a token, as far as it is there; marks the stream unsure while the rest could come.
+
+    HAProxy fills it up with what its buffer held before, which cannot be had here.
+    """
     size, body = found
     if token.encode("latin-1") in WITHOUT_BODY:
         return None
     if len(body) < size:
         stream.unsure = not ended(stream, bytes_of)
-        return None
     return Binary(body)
 
 
