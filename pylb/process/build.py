@@ -97,6 +97,7 @@ def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
             listener.tls = TlsContext.for_bind(
                 bind.tls, store_of(process.config), spoken=spoken(settings), crt_base=process.config.global_.crt_base,
                 lifetime=process.config.global_.ssl_lifetime, keeps_sessions=process.config.global_.ssl_cachesize > 0,
+                keeps_secrets=process.config.global_.ssl_keylog, capture_size=process.config.global_.ssl_capture_size,
             )  # fmt: skip
         frontend.listeners.append(listener)
     return frontend

@@ -145,14 +145,6 @@ def _size(ranges: str, last: int) -> int:
     return count
 
 
-def capture_buffer(text: str, args: Args) -> None:
-    """The old name of a word."""
-    args.report.warning(
-        f"{args.where}: 'tune.ssl.capture-cipherlist-size' is deprecated and will be removed in version 2.7."
-        " Please use 'tune.ssl.capture-buffer-size' instead."
-    )
-
-
 def not_supported(text: str, args: Args) -> None:
     """A word of old releases."""
     raise BareAlert(f"{args.where}: option 'tune.chksize' is not supported any more (tune.bufsize is used instead).")
@@ -211,9 +203,6 @@ NO_EFFECT: dict[str, Word] = {
     "tune.ssl.force-private-cache": Word(nothing, "one process has one cache", 0),
     "tune.ssl.maxrecord": Word(integer, "records are as large as what is written"),
     "tune.ssl.hard-maxrecord": Word(integer, "records are as large as what is written"),
-    "tune.ssl.capture-cipherlist-size": Word(capture_buffer, "ClientHellos are always kept"),
-    "tune.ssl.capture-buffer-size": Word(integer, "ClientHellos are always kept"),
-    "tune.ssl.keylog": Word(on_off(), "TLS secrets are not kept"),
     "tune.ssl.ssl-ctx-cache-size": Word(integer, "certificates are not generated"),
     "tune.h2.header-table-size": Word(within(4096, 65536, "expects a numeric value between 4096 and 65536."), "there is no HTTP/2 yet"),
     "tune.h2.initial-window-size": Word(within(0, LIMIT, f"{POSITIVE}."), "there is no HTTP/2 yet"),
