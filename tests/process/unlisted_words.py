@@ -38,10 +38,11 @@ UNLISTED: dict[str, list[str]] = {
     "a worker does not hand its sockets to the next one": ["_getsocks [WORKER] ", "reload [MASTER] "],
     "servers do not come and go at run time": ["add server [WORKER] ", "del server [WORKER] "],
     "there are no trace points": ["show trace [WORKER] ", "trace [WORKER] ", "trace [TRACE]"],
+    "about structures and addresses of a program in C": [f"debug dev {word} [WORKER] [EXPERT] " for word in ("sched", "stream", "sym")],
+    "descriptors are the event loop's, which must be told when one is closed": [f"debug dev {word} [WORKER] [EXPERT] " for word in ("close", "fd")],
+    "the master has none of the commands of workers that this would show": ["mcli-debug-mode [MASTER] "],
     "commands about the inside of the process are not there yet": [
         *("set profiling [WORKER] ", "show fd [WORKER] ", "show libs [WORKER] ", "show pools [WORKER] ", "show threads [WORKER] "),
-        *("mcli-debug-mode [MASTER] ",),
-        *(f"debug dev {word} [WORKER] [EXPERT] " for word in "bug check close delay exit fd hex log loop panic sched stream sym tkill warn write".split()),
     ],
     "fetches of the scheduler are not there yet": ["cpu_calls: sint", "cpu_ns_avg: sint", "cpu_ns_tot: sint", "lat_ns_avg: sint", "lat_ns_tot: sint"],
 }

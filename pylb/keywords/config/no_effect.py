@@ -111,6 +111,7 @@ def experimental(text: str, args: Args) -> None:
     """A word that needs `expose-experimental-directives`."""
     if not args.reading.experimental:
         raise Alert(f"'{args.words[0]}' directive is experimental, must be allowed via a global 'expose-experimental-directives'")
+    args.config.global_.experimental_used = True
     on_off()(text, args)
 
 
