@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 PLANNED_FETCHES = frozenset(
-    ["fcgi.docroot", "fcgi.index"]
-    + ["cpu_calls", "cpu_ns_avg", "cpu_ns_tot", "lat_ns_avg", "lat_ns_tot"]
-    + ["res.cache_hit", "res.cache_name"]
+    ["fcgi.docroot", "fcgi.index", "res.cache_hit", "res.cache_name"]
 )
 PLANNED_CONVERTERS: frozenset[str] = frozenset()

@@ -42,7 +42,6 @@ UNLISTED: dict[str, list[str]] = {
     "descriptors are the event loop's, which must be told when one is closed": [f"debug dev {word} [WORKER] [EXPERT] " for word in ("close", "fd")],
     "the master has none of the commands of workers that this would show": ["mcli-debug-mode [MASTER] "],
     "commands about the inside of the process are not there yet": [
-        *("set profiling [WORKER] ", "show fd [WORKER] ", "show libs [WORKER] ", "show pools [WORKER] ", "show threads [WORKER] "),
+        *("show fd [WORKER] ", "show libs [WORKER] ", "show pools [WORKER] ", "show threads [WORKER] "),
     ],
-    "fetches of the scheduler are not there yet": ["cpu_calls: sint", "cpu_ns_avg: sint", "cpu_ns_tot: sint", "lat_ns_avg: sint", "lat_ns_tot: sint"],
 }

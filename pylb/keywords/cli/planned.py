@@ -34,7 +34,6 @@ PLANNED: Final[tuple[tuple[str, str, str, Level, str | None], ...]] = (
     ("httpclient", "httpclient <method> <URI>", "launch an HTTP request", Level.USER, "expert"),
     ("new ssl ca-file", "new ssl ca-file <cafile>", "create a new CA file to be used in a crt-list", Level.ADMIN, None),
     ("new ssl crl-file", "new ssl crlfile <crlfile>", "create a new CRL file to be used in a crt-list", Level.ADMIN, None),
-    ("set profiling", "set profiling <what> {auto|on|off}", "enable/disable resource profiling (tasks,memory)", Level.ADMIN, None),
     ("set ssl ca-file", "set ssl ca-file <cafile> <payload>", "replace a CA file", Level.ADMIN, None),
     ("set ssl crl-file", "set ssl crl-file <crlfile> <payload>", "replace a CRL file", Level.ADMIN, None),
     ("set ssl ocsp-response", "set ssl ocsp-response <resp|payload>", "update a certificate's OCSP Response from a base64-encode DER", Level.ADMIN, None),

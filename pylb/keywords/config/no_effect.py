@@ -172,7 +172,6 @@ NO_EFFECT: dict[str, Word] = {
     "cpu-map": Word(cpu_map, NOISE, 64),
     "thread-groups": Word(threads, NOISE),
     "thread-group": Word(nothing, NOISE, 64),
-    "profiling.tasks": Word(on_off("auto"), "there are no HAProxy tasks to measure"),
     "httpclient.ssl.ca-file": Word(nothing, "there is no internal HTTP client"),
     "httpclient.resolvers.prefer": Word(nothing, "there is no internal HTTP client"),
     "tune.maxaccept": Word(integer, NOISE),
@@ -309,3 +308,10 @@ _sized("tune.http.cookielen", "cookie_maxlen", integer)
 _sized("tune.idletimer", "max_idletimer", _idle_timer)
 _sized("tune.ssl.cachesize", "ssl_cachesize", _cache_size)
 _sized("tune.ssl.default-dh-param", "default_dh_param", _dh_size)
+
+
+@keyword("profiling.tasks", sections=GLOBAL, usage="on|auto|off", most=1)
+def profiling_tasks(settings: model.Global, args: Args) -> None:
+    """Measure what streams cost; `auto` begins when it must, which it never has to here (`stream.profiling`)."""
+    on_off("auto")(args.at(1), args)
+    settings.profiling = args.at(1)
