@@ -108,3 +108,32 @@ def test_what_is_experimental_in_the_configuration_shows(tmp_path: Path, head: s
         finally:
             rig.stop()
     assert told[0] == told[1] == ["Tainted: 0x1"]
+
+
+LIBRARY = re.compile(r"0x([0-9a-f]{12})-0x([0-9a-f]{12}) \(0x([0-9a-f]{7})\) (/\S+)")
+
+
+def test_libraries(pair: dict[str, Rig]) -> None:
+    """Every file is where the kernel says it is; the program comes first. HAProxy's linker knows where the last byte is, the kernel its page."""
+    for rig in pair.values():
+        found = [LIBRARY.fullmatch(line) for line in rig.command("show libs").splitlines() if line]
+        maps = [line.split() for line in Path(f"/proc/{rig.process.pid}/maps").read_text().splitlines()]
+        starts: dict[str, int] = {}
+        for line in maps:
+            if line[-1].startswith("/"):
+                starts.setdefault(str(Path(line[-1]).resolve()), int(line[0].partition("-")[0], 16))
+        assert len(found) > 5 and all(found)
+        for match in filter(None, found):
+            start, end, size = (int(text, 16) for text in match.groups()[:3])
+            assert starts[str(Path(match[4]).resolve())] == start, match[0]
+            assert end - start + 1 == size
+        assert found[0] is not None
+        assert str(Path(found[0][4]).resolve()) == str(Path(f"/proc/{rig.process.pid}/exe").resolve())
+
+
+def test_pools(pair: dict[str, Rig]) -> None:
+    """The first line and the last; there are none in between here."""
+    theirs, ours = (rig.command("show pools").splitlines() for rig in pair.values())
+    numbers = re.compile(r"\d+")
+    assert [numbers.sub("N", line) for line in (ours[0], *ours[-2:])] == [numbers.sub("N", line) for line in (theirs[0], *theirs[-2:])]
+    assert len(ours) == 3

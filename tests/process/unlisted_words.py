@@ -41,7 +41,6 @@ UNLISTED: dict[str, list[str]] = {
     "about structures and addresses of a program in C": [f"debug dev {word} [WORKER] [EXPERT] " for word in ("sched", "stream", "sym")],
     "descriptors are the event loop's, which must be told when one is closed": [f"debug dev {word} [WORKER] [EXPERT] " for word in ("close", "fd")],
     "the master has none of the commands of workers that this would show": ["mcli-debug-mode [MASTER] "],
-    "commands about the inside of the process are not there yet": [
-        *("show fd [WORKER] ", "show libs [WORKER] ", "show pools [WORKER] ", "show threads [WORKER] "),
-    ],
+    "there is one thread, and HAProxy's figures are about its queues": ["show threads [WORKER] "],
+    "descriptors are the event loop's, which does not show what it waits for": ["show fd [WORKER] "],
 }
