@@ -142,6 +142,11 @@ class Global:
     max_idletimer: int = 1000
     ssl_cachesize: int = 20000  # TLS sessions to keep
     ssl_lifetime: int = 300  # seconds for which a TLS session may be resumed
+    profiling: str = "auto"  # on, auto, off: measure what streams cost
+    counts_calls: bool = False  # a fetch wants to know how often streams are resumed
+    experimental_used: bool = False  # words that need `expose-experimental-directives`
+    ssl_capture_size: int = 0  # bytes to keep of each ClientHello
+    ssl_keylog: bool = False  # keep the secrets of TLS 1.3 connections
     h1_case_adjust: dict[bytes, bytes] = field(default_factory=dict)
     unix_bind_prefix: str = ""
     unix_bind_mode: int | None = None

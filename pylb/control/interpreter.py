@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pylb.base.errors import Alert
 from pylb.control.registry import ERROR, SEVERITIES, Answer, Level, Message, Refusal, find
 from pylb.control.usage import unknown
+from pylb.proxy.process import TAINTED_BY_EXPERIMENTS, TAINTED_BY_EXPERTS
 
 if TYPE_CHECKING:
     from pylb.proxy.process import Process
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MOST_WORDS = 64
 DENIED = "Permission denied\n"
 MODES = ("expert", "experimental")
+TAINTED = {"expert": TAINTED_BY_EXPERTS, "experimental": TAINTED_BY_EXPERIMENTS}
 
 
 class Cli:
@@ -67,6 +69,8 @@ class Cli:
         if mode is not None and mode not in self.modes:
             raise Refusal(f"This command is restricted to {mode} mode only.\n")
         self.require(entry.facts.get("level", Level.USER))
+        if mode is not None:
+            self.process.tainted |= TAINTED[mode]
         return entry.function(self, arguments)
 
     def require(self, level: Level) -> None:

@@ -23,6 +23,7 @@ from pylb.sample.logformat import CLF_LOG, HTTP_LOG, HTTPS_LOG, TCP_LOG, LogForm
 from pylb.sample.types import Phase
 from pylb.sample.validity import Checkpoint
 from pylb.stream.dial import attach
+from pylb.stream.profiling import Profiler
 from pylb.stream.session import Acceptor
 from pylb.tasks.logger import Loggers
 from pylb.wire.h1 import Limits
@@ -63,6 +64,7 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
     forwarding = Forwarding(process)
     loggers = Loggers(process, config.global_.log_tag or tag, forwarding.implicit_ring)
     connect_loggers(process, loggers)
+    process.profiler = Profiler(process)
     process.starters.append(forwarding.start)
     process.closers.append(forwarding.close)
     process.closers.append(loggers.close)
@@ -97,6 +99,7 @@ def make_frontend(process: Process, settings: model.Proxy) -> Frontend:
             listener.tls = TlsContext.for_bind(
                 bind.tls, store_of(process.config), spoken=spoken(settings), crt_base=process.config.global_.crt_base,
                 lifetime=process.config.global_.ssl_lifetime, keeps_sessions=process.config.global_.ssl_cachesize > 0,
+                keeps_secrets=process.config.global_.ssl_keylog, capture_size=process.config.global_.ssl_capture_size,
             )  # fmt: skip
         frontend.listeners.append(listener)
     return frontend

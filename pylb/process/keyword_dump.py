@@ -8,11 +8,14 @@ from typing import Any
 
 from pylb.base.registry import Entry, Registry
 from pylb.config import registry as configuration
+from pylb.config.plain_options import PLAIN
+from pylb.process import builtin_words
 from pylb.sample import registry as samples
 from pylb.sample.acl_keywords import ACL_KEYWORDS
 from pylb.sample.types import Type
 from pylb.sample.validity import CHECKPOINT_NAMES, checkpoints_of
 from pylb.stream import registry as streams
+from pylb.wire import crt_list
 
 HELP = """\
 # List of supported keyword classes:
@@ -36,6 +39,13 @@ TYPE_NAMES = {
     Type.BIN: "bin",
     Type.METH: "meth",
 }
+FETCHED = {**TYPE_NAMES, Type.ADDR: "sint"}  # a fetch that may give either kind of address is listed like this
+MODES = {None: "", "expert": "[EXPERT] ", "experimental": "[EXPERIM] "}
+RULESETS = (
+    *("tcp-request connection", "tcp-request session", "tcp-request content", "tcp-response content"),
+    *("http-request", "http-response", "http-after-response"),
+)
+BARE_SECTIONS = ("userlist", "peers")  # HAProxy lists these without a word of theirs
 
 
 def dump(classes: str) -> str:
@@ -56,43 +66,77 @@ def matches() -> str:
 
 
 def configuration_keywords() -> str:
-    """Sections, and under each its keywords; `listen` stands for all proxies."""
-    lines: list[str] = []
-    families = dict(configuration.keyword.families)
-    order = ["global", "proxy", *sorted(name for name in families if name not in ("global", "proxy"))]
-    for family in order:
-        if family in families:
-            lines += ["listen" if family == "proxy" else family, *(f"\t{entry.name}" for entry in by_name(families[family]))]
-            if family == "proxy":
-                lines += [*_line_words("bind <addr>", configuration.bind_keyword, "ssl "), *_line_words("server <name> <addr>", configuration.server_keyword)]
-                lines += _actions()
+    """Sections with their keywords, `listen` for all proxies with the words of its lines; words of `process.builtin_words` are left out."""
+    lines = ["global", *_section("global"), "listen", *_section("proxy")]
+    lines += [*_bind_words(), *_server_words(), *_options(), *_actions()]
+    lines += [name for name in BARE_SECTIONS if _works(configuration.section.get(name))]
+    lines += ["crt-list", *(f"\t{name}{' +1' if name in crt_list.VALUES else ''}" for name in sorted({*crt_list.FLAGS, *crt_list.VALUES}))]
     return _page("configuration keywords", lines)
 
 
-def _line_words(head: str, words: Registry[Callable[..., None]], tls: str = "") -> list[str]:
-    """The words of `bind` and `server` lines; `tls` is put before those of TLS, and ``+1`` tells of an argument."""
-    lines = []
-    for entry in by_name(words):
-        group = tls if entry.function.__module__.endswith("_tls") else ""
-        lines.append(f"\t{head} {group}{entry.name}{' +1' if entry.facts.get('usage') else ''}")
-    return [line for line in lines if not line.endswith("ssl ssl")]
+def _section(family: str) -> list[str]:
+    builtin = builtin_words.KEYWORDS[family]
+    return [f"\t{entry.name}" for entry in by_name(configuration.keyword.family(family)) if entry.name not in builtin]
+
+
+def _bind_words() -> list[str]:
+    """The words of `bind` lines, those of TLS behind the others."""
+    plain: list[str] = []
+    tls: list[str] = []
+    for entry in by_name(configuration.bind_keyword):
+        if entry.name != "ssl":
+            group, lines = ("ssl ", tls) if entry.function.__module__.endswith("_tls") else ("", plain)
+            lines.append(f"\tbind <addr> {group}{entry.name}{_argument(entry)}")
+    return plain + tls
+
+
+def _server_words() -> list[str]:
+    return [f"\tserver <name> <addr> {entry.name}{_argument(entry)}" for entry in by_name(configuration.server_keyword)]
+
+
+def _argument(entry: Entry[Any]) -> str:
+    """``+1`` tells of an argument, ``+-1`` of one that more may follow."""
+    if not entry.facts.get("usage"):
+        return ""
+    return " +-1" if entry.facts.get("open_ended") else " +1"
+
+
+def _options() -> list[str]:
+    """Options that are on or off, the faces that have them, and whether they need HTTP."""
+    faces = {"frontend": "FE ", "backend": "BE ", "": "FE BE "}
+    return [f"\toption {name} [ {faces[fact.face]}{'HTTP ' if fact.http else ''}]" for name, fact in sorted(PLAIN.items())]
 
 
 def _actions() -> list[str]:
-    actions = [(ruleset, entry) for entry in streams.action for ruleset in entry.facts.get("rulesets", ())]
-    return sorted(f"\t{ruleset} {entry.name}{'*' if entry.facts.get('prefix') else ''}" for ruleset, entry in actions)
+    lines = []
+    for ruleset in RULESETS:
+        names = sorted(f"{entry.name}{'*' if entry.facts.get('prefix') else ''}" for entry in streams.action if ruleset in entry.facts.get("rulesets", ()))
+        lines += [f"\t{ruleset} {name}" for name in names if name not in builtin_words.ACTIONS.get(ruleset, ())]
+    return lines
+
+
+def _works(entry: Entry[Any] | None) -> bool:
+    """Is there such a word, and more behind it than the news that it is not implemented yet?"""
+    return entry is not None and not entry.facts.get("planned")
 
 
 def by_name(words: Registry[Any]) -> list[Entry[Any]]:
-    """The entries of a registry in the order of their names."""
-    return sorted(words, key=lambda entry: entry.name)
+    """The entries of a registry that work, in the order of their names."""
+    return sorted(filter(_works, words), key=lambda entry: entry.name)
 
 
 def cli_commands() -> str:
-    """The commands of the stats socket."""
+    """The commands of the stats sockets and of the master's, and the mode that they want."""
     from pylb.control import registry as control
+    from pylb.process.master_cli import commands
 
-    return _page("CLI keywords", sorted(f"{entry.name} [WORKER] " for entry in control.command))
+    masters, workers = commands(), {entry.name: entry for entry in by_name(control.command)}
+    return _page("CLI keywords", [_command(name, name in masters, workers.get(name)) for name in sorted({*masters, *workers})])
+
+
+def _command(name: str, masters: bool, entry: Entry[Any] | None) -> str:
+    mode = entry.facts.get("mode") if entry is not None else None
+    return f"{name} {'[MASTER] ' if masters else ''}{'[WORKER] ' if entry is not None else ''}{MODES[mode]}"
 
 
 def converters() -> str:
@@ -121,8 +165,8 @@ def fetches() -> str:
     """Fetches with the places where they can be used, a column each."""
     count = len(CHECKPOINT_NAMES)
     header = [f"#{' ' * (count + 1 - row)}{'/ ' * row}_.{'-' * (count - row)} {name}".rstrip() for row, name in enumerate(CHECKPOINT_NAMES)]
-    lines = [f"{_marks(entry.facts)} {entry.name}{arguments(entry.facts['args'])}: {TYPE_NAMES[entry.facts['type']]}" for entry in samples.fetch]
-    return _page("sample fetch functions", [*header, f"# {'/ ' * count} ", f"# {'| ' * count}", *sorted(lines, key=lambda line: line.partition("]")[2])])
+    lines = [f"{_marks(entry.facts)} {entry.name}{arguments(entry.facts['args'])}: {FETCHED[entry.facts['type']]}" for entry in by_name(samples.fetch)]
+    return _page("sample fetch functions", [*header, f"# {'/ ' * count} ", f"# {'| ' * count}", *lines])
 
 
 def _marks(facts: dict[str, Any]) -> str:

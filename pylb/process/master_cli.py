@@ -15,7 +15,7 @@ from pylb.config import model
 from pylb.control.interpreter import split_words
 from pylb.control.registry import Level
 from pylb.process.link import pack
-from pylb.process.master_commands import answer
+from pylb.process.master_commands import answer, own
 
 if TYPE_CHECKING:
     from pylb.process.master import Child, Master
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 LIMIT = 16384  # bytes of a command that has no end
 # commands about the conversation, and who may give them
 LOWEST = {"user": Level.USER, "operator": Level.OPERATOR, "expert-mode": Level.ADMIN, "experimental-mode": Level.ADMIN}
+
+
+def commands() -> set[str]:
+    """Everything that can be said to the master."""
+    return {"help", "prompt", "quit", *LOWEST, *(entry.name for entry in own if not entry.facts.get("planned"))}
 
 
 class MasterListener:

@@ -54,7 +54,7 @@ for _name, _help in (
     own(_name, usage=_name, help=_help)(not_alone)
 
 
-@own("reload", usage="reload", help="reload haproxy")
+@own("reload", usage="reload", help="reload haproxy", planned=True)
 def reload(conversation: Conversation) -> str:
     """Start again with a new configuration: not yet."""
     return "'reload' is not implemented yet.\n" if conversation.level is Level.ADMIN else "Permission denied\n"

@@ -90,6 +90,11 @@ def constant(value: InfoValue) -> Reader:
     return lambda view: value
 
 
+def tainted(view: InfoView) -> InfoValue:
+    """What was used that makes the process's reports worthless, as flags."""
+    return f"{view.process.tainted:#x}" if view.process.tainted else "0"
+
+
 def count(name: str) -> Reader:
     """A counter of the process."""
     return lambda view: int(getattr(view.counters, name))
@@ -379,6 +384,6 @@ INFO: Final[tuple[InfoField, ...]] = (
     InfoField("PoolAlloc_bytes", "MGP", U64, memory, "Amount of memory allocated in pools (in bytes)", "pool_allocated_bytes"),
     InfoField("PoolUsed_bytes", "MGP", U64, memory, "Amount of pool memory currently used (in bytes)", "pool_used_bytes"),
     InfoField("Start_time_sec", "MDP", U32, started, "Start time in seconds", "start_time_seconds", float_tags="MDP"),
-    InfoField("Tainted", "SGP", STR, constant("0"), "Experimental features used"),
+    InfoField("Tainted", "SGP", STR, tainted, "Experimental features used"),
 )
 # fmt: on

@@ -29,6 +29,9 @@ def _drop(level: int, text: str) -> None:
     """Where messages go before the loggers are up: nowhere."""
 
 
+TAINTED_BY_FILES, TAINTED_BY_EXPERTS, TAINTED_BY_EXPERIMENTS = 1, 4, 8  # `Tainted`: what was used of what makes a report worthless
+
+
 class Process:
     """What runs: configuration, clock, network, frontends and backends by name, and process-wide counts.
 
@@ -61,6 +64,10 @@ class Process:
         self.listings: list[int] = []  # of streams (`show sess`): how many streams there had been at each
         self.compressors = 0  # responses being compressed now
         self.captured = 0  # invalid messages so far
+        self.profiler: Any = None  # `stream.profiling`
+        self.measure: Callable[[Any, Any], Any] | None = None  # given a stream and its coroutine: what measures its steps
+        self.check_told = False  # a condition that is told of once was met
+        self.tainted = TAINTED_BY_FILES if config.global_.experimental_used else 0
         self.message: Callable[[int, str], None] = _drop
         self.log: Callable[[int, str], None] = _drop
         self.startup_logs = ""

@@ -48,6 +48,7 @@ class Stream:
     # What most streams never write is no slot but a default of the class: making and freeing a stream costs half as much.
     applet_name: str | None = None
     avoid: Server | None = None
+    calls = cpu_ns = 0  # how often it was resumed, and how long that took, when it is measured
     captures_request: list[bytes | None] | None = None
     captures_response: list[bytes | None] | None = None
     connect_error: OSError | None = None
@@ -121,6 +122,8 @@ class Stream:
     def start(self) -> None:
         """Begin; returns when the stream waits for the first time or has ended."""
         self.coroutine = self.run()
+        if self.process.measure is not None:
+            self.coroutine = self.process.measure(self, self.coroutine)
         self.resume()
 
     async def run(self) -> None:

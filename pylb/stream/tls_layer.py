@@ -240,6 +240,7 @@ def accept_tls(session: Session, context: Any, transport: asyncio.Transport, sta
 
     def failed(why: str) -> None:
         deadline.close()
+        session.tls = tls  # for what the log tells of the ClientHello
         if why != TIMEOUT:
             frontend.counters.ssl_failed_handshake += 1
             listener.counters.ssl_failed_handshake += 1

@@ -137,11 +137,11 @@ def _overrides(words: list[str], where: str, store: CertificateStore) -> dict[st
     index = 0
     while index < len(words):
         word = words[index]
-        if word in _FLAGS:
-            found[_FLAGS[word]] = True
+        if word in FLAGS:
+            found[FLAGS[word]] = True
             index += 1
-        elif word in _VALUES:
-            name, convert = _VALUES[word]
+        elif word in VALUES:
+            name, convert = VALUES[word]
             if index + 1 < len(words):
                 found[name] = convert(word, words[index + 1], store)
             index += 2
@@ -174,8 +174,8 @@ def _authorities(word: str, value: str, store: CertificateStore) -> str:
     return value
 
 
-_FLAGS = {"allow-0rtt": "allow_0rtt", "no-ca-names": "no_ca_names"}
-_VALUES: dict[str, tuple[str, Callable[[str, str, CertificateStore], Any]]] = {
+FLAGS = {"allow-0rtt": "allow_0rtt", "no-ca-names": "no_ca_names"}
+VALUES: dict[str, tuple[str, Callable[[str, str, CertificateStore], Any]]] = {
     "alpn": ("alpn", lambda word, value, store: protocols(value)),
     "npn": ("npn", lambda word, value, store: protocols(value)),
     "ca-file": ("ca_file", _authorities),

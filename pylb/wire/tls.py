@@ -15,6 +15,7 @@ from OpenSSL import SSL
 from pylb.base.errors import BadMessage, TlsError
 from pylb.wire.certs import Certificate
 from pylb.wire.hello import TRUNCATED, ClientHello, read_client_hello
+from pylb.wire.hello_capture import HelloCapture, capture
 from pylb.wire.tls_context import PeerVerification, TlsContext, offered
 from pylb.wire.tls_facts import TlsFacts
 
@@ -51,7 +52,7 @@ class Tls:
     """One connection; make it with `Tls.server` or `Tls.client`."""
 
     __slots__ = (
-        "connection", "context", "eof", "error_code", "facts", "handshake_done",
+        "captured", "connection", "context", "eof", "error_code", "facts", "handshake_done",
         "_alert", "_early", "_from_ssl", "_grown", "_hello", "_into_ssl", "_missing", "_peer", "_served", "_session_due", "_sni", "_ssl", "_unsent",
     )  # fmt: skip
 
@@ -64,6 +65,7 @@ class Tls:
         self._ssl: Any = None
         self._into_ssl: Any = None
         self._from_ssl: Any = None
+        self.captured: HelloCapture | None = None
         self._early, self._alert, self._grown = b"", b"", True
         self._session_due: str | None = None  # TLS 1.3: a session that the server has still to give
         self._missing = 0  # bytes of the record that has begun to come; UNKNOWN when its head came in pieces
@@ -159,7 +161,7 @@ class Tls:
 
     @property
     def hello(self) -> ClientHello | None:
-        """The ClientHello, on the server side until the handshake is done (afterwards only if `context.keep_hello`)."""
+        """The ClientHello, on the server side until the handshake is done."""
         return self._hello
 
     def error_text(self) -> str:
@@ -176,6 +178,8 @@ class Tls:
             hello = self._hello = read_client_hello(data)
             if hello is None:
                 return b""
+            if self.context.capture_size:
+                self.captured = capture(hello, self.context.capture_size)
         except BadMessage as error:
             self._alert = _own_alert(data, error)
             if self._alert or data[:2] not in _TLS_RECORDS or self.context.table.default is None:
@@ -205,8 +209,7 @@ class Tls:
         self.handshake_done = True
         assert self.connection is not None
         self.facts = TlsFacts(self.connection, self._hello, self._sni, self._peer, self._served)
-        if not self.context.keep_hello:
-            self._hello = None
+        self._hello = None
         if self.context.reuse:
             if self.facts.version == "TLSv1.3":
                 self._session_due = SOON

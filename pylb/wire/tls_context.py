@@ -50,6 +50,14 @@ class PeerVerification:
     certificate_error: int = 0
     mismatch: bool = False
     refused: bool = False
+    secrets: dict[bytes, bytes] | None = None  # label -> hexadecimal digits, with `tune.ssl.keylog`
+
+
+def keep_secret(connection: SSL.Connection, line: bytes) -> None:
+    """OpenSSL has a line for a key log: a label, the client's random number, a secret."""
+    label, _, secret = line.split(b" ")
+    peer: PeerVerification = connection.get_app_data()
+    peer.secrets = {**(peer.secrets or {}), label: secret}
 
 
 def version_range(options: TlsBind | TlsServer, lowest: str) -> tuple[str, str]:
@@ -90,16 +98,16 @@ class TlsContext:
         self.reuse = False
         self.kept = KeptSession()  # of a server line
         self.keeps_sessions = False  # of clients
-        self.keep_hello = False  # tune.ssl.capture-buffer-size and ssl_fc_cipherlist_*
+        self.capture_size = 0  # bytes of each ClientHello to keep
         self.build(self)
 
     @classmethod
     def for_bind(
         cls, options: TlsBind, store: CertificateStore, *, spoken: Iterable[str] | None = SPOKEN,
-        crt_base: str | None = None, lifetime: int = SESSION_LIFETIME, keeps_sessions: bool = True,
+        crt_base: str | None = None, lifetime: int = SESSION_LIFETIME, keeps_sessions: bool = True, keeps_secrets: bool = False, capture_size: int = 0,
     ) -> TlsContext:  # fmt: skip
         """For a bind line; raises Alert (files) or TlsSettings (values). `spoken` None: offer every ALPN name (mode tcp).
-        Without `keeps_sessions` those alone are resumed that clients bring along in tickets."""
+        Without `keeps_sessions` those alone are resumed that clients bring along in tickets. `keeps_secrets`: those of TLS 1.3 (`tune.ssl.keylog`)."""
         for word, used in (("generate-certificates", options.generate_certificates), ("tls-ticket-keys", options.tls_ticket_keys)):
             if used:
                 raise NotImplementedYet(word)
@@ -110,6 +118,10 @@ class TlsContext:
             complaints = [builder.build(offer, replace(options, **offer.overrides)) for offer in offers]
             if any(complaints):  # HAProxy prepares the default certificate's context first and again with all the others
                 raise TlsSettings([text for texts in [complaints[0], *complaints] for text in texts])
+            if keeps_secrets:
+                for offer in offers:
+                    offer.context.set_keylog_callback(keep_secret)
+            made.capture_size = capture_size
             made.table = SniTable(offers, options.strict_sni)
             made.keeps_sessions = keeps_sessions
 

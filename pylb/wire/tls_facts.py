@@ -5,6 +5,7 @@ The cheap facts are read at once, the others when first asked for; nothing here 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -100,10 +101,24 @@ class TlsFacts:
 
     @property
     def unique_id(self) -> bytes:
-        """tls-unique: the first Finished message of the handshake (RFC 5929 3); of a reused session the server's is first."""
-        from_server = (self.served is not None) == self.session_reused
-        data = self._connection.get_finished() if from_server else self._connection.get_peer_finished()
+        """tls-unique of a client's connection: the first Finished message of the handshake (RFC 5929 3), which is ours in a resumed session.
+
+        HAProxy chooses in the same way for connections to servers, where it is the second one.
+        """
+        data = self._connection.get_finished() if self.session_reused else self._connection.get_peer_finished()
         return data or b""
+
+
+def cipher_name(number: bytes) -> str | None:
+    """OpenSSL's name of a suite, None when it does not know it."""
+    cipher = _lib.SSL_CIPHER_find(_any_connection(), number)
+    return None if cipher == _ffi.NULL else _ffi.string(_lib.SSL_CIPHER_get_name(cipher)).decode()
+
+
+@cache
+def _any_connection() -> Any:
+    """What OpenSSL asks for to look suites up; which one it is does not matter."""
+    return SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)._ssl
 
 
 def _fourth_element(der: bytes) -> bytes:

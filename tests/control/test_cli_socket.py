@@ -287,7 +287,7 @@ def test_changes_of_frontends_are_told(tmp_path: Path) -> None:
 
 def test_what_is_not_implemented_says_so(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        assert await stage.ask("show pools\n") == "pylb: 'show pools' is not implemented yet.\n\n"
+        assert await stage.ask("show trace\n") == "pylb: 'show trace' is not implemented yet.\n\n"
 
     Stage(tmp_path).play(story)
 

@@ -411,6 +411,45 @@ experimental-mode on;set var proc.x
 experimental-mode on;set var proc.x nosuch(1)
 experimental-mode on;set var txn.y int(1)
 experimental-mode on;set var proc.x int(1) if TRUE
+experimental-mode on;set var proc.x src
+experimental-mode on;set var proc.x req.hdr(a)
+experimental-mode on;set var proc.x ssl_fc
+experimental-mode on;set var proc.x fe_id
+experimental-mode on;set var proc.x res.hdr(a)
+experimental-mode on;set var proc.x method
+experimental-mode on;set var proc.x expr int(3) add(2);get var proc.x
+experimental-mode on;set var proc.x expr int(3), add(2);get var proc.x
+experimental-mode on;set var proc.x expr int(3),add(2);get var proc.x
+experimental-mode on;set var proc.x fmt a b;get var proc.x
+experimental-mode on;set var proc.x fmt %[src]
+experimental-mode on;set var proc.x fmt %[req.hdr(a)]
+experimental-mode on;set var proc.x fmt %[
+experimental-mode on;set var proc.x fmt %r
+experimental-mode on;set var proc.x fmt %[be_conn(be_web)];get var proc.x
+experimental-mode on;set var proc.x fmt %[be_conn(nosuch)]
+experimental-mode on;set var proc.x be_conn(be_web);get var proc.x
+experimental-mode on;set var proc.x be_conn(fe_main)
+experimental-mode on;set var proc.x be_conn(nosuch),add(1)
+experimental-mode on;set var proc.x nbsrv
+experimental-mode on;set var proc.x nbsrv(be_web);get var proc.x
+experimental-mode on;set var proc.x fe_conn
+experimental-mode on;set var proc.x fe_conn(fe_main);get var proc.x
+experimental-mode on;set var proc.x srv_conn(be_web/web1);get var proc.x
+experimental-mode on;set var proc.x srv_conn(be_web/nosuch)
+experimental-mode on;set var proc.x srv_conn(web1)
+experimental-mode on;set var proc.x table_cnt(nosuch)
+experimental-mode on;set var proc.x int(1),table_conn_cnt(nosuch)
+experimental-mode on;set var proc.x int(1),in_table
+experimental-mode on;set var proc.x str(a),map(/etc/hosts)
+experimental-mode on;set var proc.x str(a),map_regm(/etc/hosts)
+experimental-mode on;set var proc.x http_auth(x)
+experimental-mode on;set var proc.x bin(4142004a);get var proc.x
+experimental-mode on;set var proc.x bin(01ff41);get var proc.x
+experimental-mode on;set var proc.x cpu_calls
+experimental-mode on;set var proc.x! int(3)
+experimental-mode on;operator;set var proc.x int(1)
+expert-mode on;operator;help debug
+expert-mode on;user;expert-mode
 get weight be_web/web2
 get weight be_web
 get weight

@@ -139,6 +139,7 @@ def normalize_uri(args: Args) -> Run:
         raise BareAlert(
             f"{args.where} : 'normalize-uri' action is experimental, must be allowed via a global 'expose-experimental-directives'"
         )
+    args.config.global_.experimental_used = True
     name = args.word("missing argument <normalizer>")
     known = uri.NORMALIZERS.get(name)
     if known is None:

@@ -36,14 +36,16 @@ def quit_(cli: Cli, words: Words) -> None:
 
 @command("user", usage="user", help="lower the level of the current CLI session to user")
 def user(cli: Cli, words: Words) -> None:
-    """Give up what operators and administrators may do."""
+    """Give up what operators and administrators may do, the modes too."""
     cli.level = Level.USER
+    cli.modes.clear()
 
 
 @command("operator", usage="operator", help="lower the level of the current CLI session to operator", level=Level.OPERATOR)
 def operator(cli: Cli, words: Words) -> None:
-    """Give up what administrators may do."""
+    """Give up what administrators may do, the modes too."""
     cli.level = Level.OPERATOR
+    cli.modes.clear()
 
 
 def switch_mode(cli: Cli, words: Words, mode: str) -> Answer:

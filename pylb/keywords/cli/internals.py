@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pylb.control.registry import Answer, Level, Words, command
+from pylb.control.registry import Answer, Words, command
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
@@ -22,21 +22,6 @@ def task_lines(cli: Cli) -> Iterator[str]:
     threads = cli.process.config.global_.nbthread or 1
     yield f"Running tasks: 0 ({threads} threads)\n"
     yield "  function                     places     %    lat_tot   lat_avg\n"
-
-
-@command("show profiling", usage="show profiling [<what>|<#lines>|byaddr]*", help="show profiling state (all,status,tasks,memory)", level=Level.ADMIN)
-def show_profiling(cli: Cli, words: Words) -> str:
-    """Nothing is profiled: the states are off, and no task has figures."""
-    wanted = words.at(0)
-    parts = []
-    if wanted in ("", "all", "status"):
-        parts.append(
-            "Per-task CPU profiling              : off           # set profiling tasks {on|auto|off}\n"
-            "Memory usage profiling              : off           # set profiling memory {on|off}\n"
-        )
-    if wanted in ("", "all", "tasks"):
-        parts.append("Tasks activity:\n  function                      calls   cpu_tot   cpu_avg   lat_tot   lat_avg\n")
-    return "".join(parts)
 
 
 @command("show activity", usage="show activity", help="show per-thread activity stats (for support/developers)")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from pylb.base.errors import Alert
+from pylb.base.errors import Alert, NotImplementedYet
+from pylb.config import model
 from pylb.control.registry import INFO, Level, Message, Refusal, Words, command
-from pylb.sample.context import CompileContext
+from pylb.sample.context import CompileContext, Unresolved
 from pylb.sample.expression import read_expression
 from pylb.sample.logformat import compile_log_format
 from pylb.sample.types import Binary, Method, Phase, Value
+from pylb.sample.validity import Checkpoint, available, needs
 from pylb.sample.variables import Variable
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
     from pylb.proxy.process import Process
+
+PLACE: Final = model.Place("CLI", 0)
 
 
 class Subject:
@@ -39,7 +44,8 @@ def typed(value: Value) -> str:
     if isinstance(value, (IPv4Address, IPv6Address)):
         return f"type={'ipv4' if isinstance(value, IPv4Address) else 'ipv6'} value=<{value}>"
     if isinstance(value, Binary):
-        return f"type=bin value=<{''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in value)}>"
+        text, _, _ = value.partition(b"\0")
+        return f"type=bin value=<{''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in text)}>"
     return f"type={'meth' if isinstance(value, Method) else 'str'} value=<{value.decode('latin-1')}>"
 
 
@@ -70,20 +76,41 @@ def set_var(cli: Cli, words: Words) -> None:
     kind, text = ("expr", words[1:]) if len(words) == 2 else (words[1], words[2:])
     if kind not in ("expr", "fmt"):
         raise Refusal(f"'set var': arg type must be either 'expr' or 'fmt' but got '{kind}'.")
-    process = cli.process
-    context = CompileContext(config=process.config, phase=Phase.CONFIG, usage="CLI")
+    process, name = cli.process, words[0]
+    proxy = model.Proxy("CLI", "defaults", PLACE)
+    context = CompileContext(PLACE, proxy, process.config, Phase.CONFIG, usage="CLI expression", checkpoints=Checkpoint.CLI)
     try:
-        variable = Variable(words[0])
+        variable = Variable(name)
         if variable.scope != "proc":
-            raise Refusal(f"'set var': cannot set variable '{words[0]}', only scope 'proc' is permitted here.")
-        value = evaluate(kind, text, context, Subject(process))
+            raise Refusal(f"'set var': cannot set variable '{name}', only scope 'proc' is permitted here.")
+        call = expression_of(text[0], name, context) if kind == "expr" else format_of(text[0], context)
+        for job in context.jobs:
+            job.run(process.config)
+    except Unresolved as missing:
+        raise Refusal(f"parsing [{PLACE}]: {missing}") from None
     except Alert as alert:
-        raise Refusal(str(alert)) from None
+        raise Refusal(f"{str(alert)[:-1]})'" if str(alert).startswith("invalid syntax") else str(alert)) from None
+    value = call(Subject(process))
     if value is not None:
-        process.variables[words[0]] = value
+        process.variables[name] = value
 
 
-def evaluate(kind: str, text: list[str], context: CompileContext, subject: Subject) -> Value | None:
-    if kind == "fmt":
-        return compile_log_format(text[0], context, log=False).call(subject).encode("latin-1", "replace")
-    return read_expression(text, 0, context)[0].call(subject)
+def expression_of(text: str, name: str, context: CompileContext) -> Callable[[Any], Value | None]:
+    """One word: a fetch that wants neither a stream nor a connection, and its converters."""
+    expression = read_expression([text], 0, context)[0]
+    if not available(expression.source, Checkpoint.CLI):
+        raise Alert(f"fetch method 'set-var({name})' extracts information from '{needs(expression.source)}', none of which is available here")
+    return expression.call
+
+
+def format_of(text: str, context: CompileContext) -> Callable[[Any], Value | None]:
+    """A text with expressions. Variables of streams would have to speak of the conversation, which is none here."""
+    written = compile_log_format(text, context, log=False).call
+
+    def call(subject: Any) -> Value:
+        try:
+            return written(subject).encode("latin-1", "replace")
+        except AttributeError:
+            raise NotImplementedYet("set var fmt with log variables of streams") from None
+
+    return call

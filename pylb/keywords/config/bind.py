@@ -163,7 +163,7 @@ def interface(listener: model.Bind, args: Args) -> None:
     listener.interface = _value(args, "missing interface name")
 
 
-@bind_keyword("namespace", usage="<name>")
+@bind_keyword("namespace", usage="<name>", planned=True)
 def namespace(listener: model.Bind, args: Args) -> None:
     """Listen in a network namespace."""
     name = _value(args, "missing namespace id")
@@ -176,7 +176,7 @@ def namespace(listener: model.Bind, args: Args) -> None:
     raise NotImplementedYet("namespace")
 
 
-@bind_keyword("accept-netscaler-cip", usage="<magic number>")
+@bind_keyword("accept-netscaler-cip", usage="<magic number>", planned=True)
 def accept_netscaler_cip(listener: model.Bind, args: Args) -> None:
     """Expect the client's address in NetScaler's form."""
     value = leading_integer(_value(args))

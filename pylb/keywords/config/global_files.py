@@ -29,7 +29,7 @@ _directory("ca-base", "ca_base")
 _directory("crt-base", "crt_base")
 
 
-@keyword("issuers-chain-path", sections=GLOBAL, usage="<directory>")
+@keyword("issuers-chain-path", sections=GLOBAL, usage="<directory>", planned=True)
 def issuers_chain_path(settings: model.Global, args: Args) -> None:
     """Where certificates of issuers are found."""
     if not os.path.isdir(args.at(1)):

@@ -111,6 +111,7 @@ def experimental(text: str, args: Args) -> None:
     """A word that needs `expose-experimental-directives`."""
     if not args.reading.experimental:
         raise Alert(f"'{args.words[0]}' directive is experimental, must be allowed via a global 'expose-experimental-directives'")
+    args.config.global_.experimental_used = True
     on_off()(text, args)
 
 
@@ -145,14 +146,6 @@ def _size(ranges: str, last: int) -> int:
     return count
 
 
-def capture_buffer(text: str, args: Args) -> None:
-    """The old name of a word."""
-    args.report.warning(
-        f"{args.where}: 'tune.ssl.capture-cipherlist-size' is deprecated and will be removed in version 2.7."
-        " Please use 'tune.ssl.capture-buffer-size' instead."
-    )
-
-
 def not_supported(text: str, args: Args) -> None:
     """A word of old releases."""
     raise BareAlert(f"{args.where}: option 'tune.chksize' is not supported any more (tune.bufsize is used instead).")
@@ -179,7 +172,6 @@ NO_EFFECT: dict[str, Word] = {
     "cpu-map": Word(cpu_map, NOISE, 64),
     "thread-groups": Word(threads, NOISE),
     "thread-group": Word(nothing, NOISE, 64),
-    "profiling.tasks": Word(on_off("auto"), "there are no HAProxy tasks to measure"),
     "httpclient.ssl.ca-file": Word(nothing, "there is no internal HTTP client"),
     "httpclient.resolvers.prefer": Word(nothing, "there is no internal HTTP client"),
     "tune.maxaccept": Word(integer, NOISE),
@@ -211,9 +203,6 @@ NO_EFFECT: dict[str, Word] = {
     "tune.ssl.force-private-cache": Word(nothing, "one process has one cache", 0),
     "tune.ssl.maxrecord": Word(integer, "records are as large as what is written"),
     "tune.ssl.hard-maxrecord": Word(integer, "records are as large as what is written"),
-    "tune.ssl.capture-cipherlist-size": Word(capture_buffer, "ClientHellos are always kept"),
-    "tune.ssl.capture-buffer-size": Word(integer, "ClientHellos are always kept"),
-    "tune.ssl.keylog": Word(on_off(), "TLS secrets are not kept"),
     "tune.ssl.ssl-ctx-cache-size": Word(integer, "certificates are not generated"),
     "tune.h2.header-table-size": Word(within(4096, 65536, "expects a numeric value between 4096 and 65536."), "there is no HTTP/2 yet"),
     "tune.h2.initial-window-size": Word(within(0, LIMIT, f"{POSITIVE}."), "there is no HTTP/2 yet"),
@@ -319,3 +308,10 @@ _sized("tune.http.cookielen", "cookie_maxlen", integer)
 _sized("tune.idletimer", "max_idletimer", _idle_timer)
 _sized("tune.ssl.cachesize", "ssl_cachesize", _cache_size)
 _sized("tune.ssl.default-dh-param", "default_dh_param", _dh_size)
+
+
+@keyword("profiling.tasks", sections=GLOBAL, usage="on|auto|off", most=1)
+def profiling_tasks(settings: model.Global, args: Args) -> None:
+    """Measure what streams cost; `auto` begins when it must, which it never has to here (`stream.profiling`)."""
+    on_off("auto")(args.at(1), args)
+    settings.profiling = args.at(1)

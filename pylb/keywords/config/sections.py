@@ -199,7 +199,7 @@ def _not_implemented(name: str) -> None:
         """A section that is not implemented yet."""
         raise NotImplementedYet(name)
 
-    section.add(name, refuse, {})
+    section.add(name, refuse, {"planned": True})
 
 
 for _name in ("peers", "resolvers", "mailers", "program", "log-forward", "cache", "fcgi-app"):

@@ -272,7 +272,7 @@ def redir(one: model.Server, args: Args) -> None:
     one.redir = args.word("'redir' expects <prefix> as argument.")
 
 
-@server_keyword("namespace", usage="<name>")
+@server_keyword("namespace", usage="<name>", planned=True)
 def namespace(one: model.Server, args: Args) -> None:
     """Connect from a network namespace."""
     args.word("'namespace' : expects <name> as argument")
@@ -392,7 +392,7 @@ def usesrc(one: model.Server, args: Args) -> None:
     raise Alert("'usesrc' only allowed after a 'source' statement.")
 
 
-@keyword("use-fcgi-app", sections=PROXY, usage="<name>")
+@keyword("use-fcgi-app", sections=PROXY, usage="<name>", planned=True)
 def use_fcgi_app(proxy: model.Proxy, args: Args) -> None:
     """Speak FastCGI to the servers."""
     if args.in_defaults or args.lacks("backend"):

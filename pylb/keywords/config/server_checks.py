@@ -166,7 +166,7 @@ def check_proto(one: model.Server, args: Args) -> None:
     one.check.proto = text
 
 
-@server_keyword("source", usage="<addr>[:<port>[-<port>]] [interface <name>] [usesrc ...]")
+@server_keyword("source", usage="<addr>[:<port>[-<port>]] [interface <name>] [usesrc ...]", open_ended=True)
 def server_source(one: model.Server, args: Args) -> None:
     """The address to connect from."""
     text = args.word("'source' expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument.")

@@ -54,7 +54,7 @@ def _not_yet(name: str, sections: tuple[str, ...]) -> None:
         """A word that is not implemented yet."""
         raise NotImplementedYet(name)
 
-    keyword(name, sections=sections)(refuse)
+    keyword(name, sections=sections, planned=True)(refuse)
 
 
 for _name, _instead in REPLACED.items():

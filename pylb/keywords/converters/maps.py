@@ -16,7 +16,9 @@ from pylb.sample.casts import str_to_address, str_to_int
 from pylb.sample.context import CompileContext
 from pylb.sample.indexes import Entry
 from pylb.sample.registry import converter
+from pylb.sample.store import PatternList
 from pylb.sample.types import Type, Value
+from pylb.sample.validity import Checkpoint
 
 METHODS = {"str": Type.STR, "beg": Type.STR, "sub": Type.STR, "dir": Type.STR, "dom": Type.STR, "end": Type.STR, "reg": Type.STR}
 INPUTS = {**METHODS, "int": Type.SINT, "ip": Type.ADDR}
@@ -49,14 +51,21 @@ def value_of(entry: Entry, output: str) -> Value | None:
     return found
 
 
+def load(context: CompileContext, name: str) -> PatternList:
+    """The map of that file, which is read before the process serves."""
+    if context.checkpoints is Checkpoint.CLI:
+        raise Alert("map: cannot load map at runtime")
+    place = context.place
+    used_by = f"map at file '{place.file}' line {place.line}" if place is not None else "map"
+    return context.pattern_store().file(name, True, used_by, for_acl=False)
+
+
 def lookup(method: str, output: str) -> Callable[..., Callable[[Any], Value | None]]:
     """The factory of one member of the family."""
 
     def factory(context: CompileContext, name: str, default: Any = None) -> Callable[[Any], Value | None]:
         """Look the value up in a map file; without a match the default counts."""
-        place = context.place
-        used_by = f"map at file '{place.file}' line {place.line}" if place is not None else "map"
-        patterns = context.pattern_store().file(name, True, used_by, for_acl=False)
+        patterns = load(context, name)
         index = patterns.index(method)
         for entry in patterns.current():
             try:
@@ -108,9 +117,7 @@ for _method in INPUTS:
 @converter("map_regm", input=Type.STR, output=Type.STR, args="string[,string]", factory=True)
 def map_with_groups(context: CompileContext, name: str, default: str | None = None) -> Callable[[bytes], bytes | None]:
     r"""Like `map_reg`, and ``\1`` in the value stands for what the pattern's first group matched."""
-    place = context.place
-    used_by = f"map at file '{place.file}' line {place.line}" if place is not None else "map"
-    index = context.pattern_store().file(name, True, used_by, for_acl=False).index("reg")
+    index = load(context, name).index("reg")
     fallback = raw(default) if default else None
 
     def find(value: bytes) -> bytes | None:

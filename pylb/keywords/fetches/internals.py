@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pylb.base.errors import Alert
-from pylb.keywords.fetches.message import received
+from pylb.keywords.fetches.message import answered, received
+from pylb.keywords.fetches.payload import Bytes, ended, is_raw
 from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Phase, Type
@@ -144,9 +145,9 @@ about_block("data", Type.BIN, lambda block: Binary(of_type("value", "HTX_BLK_DAT
 
 
 # -- distcc
-def token_of(stream: Stream, name: str, occurrence: int | None) -> tuple[int, bytes] | None:
+def token_of(stream: Stream, bytes_of: Bytes, name: str, occurrence: int | None) -> tuple[int, bytes] | None:
     """The number behind a token, and what follows it of its body; marks the stream unsure while more bytes could bring it."""
-    data, at, wanted, seen = received(stream), 0, name.encode("latin-1"), 0
+    data, at, wanted, seen = bytes_of(stream), 0, name.encode("latin-1"), 0
     while at + 12 <= len(data):
         token, digits = data[at : at + 4], data[at + 4 : at + 12]
         try:
@@ -160,38 +161,41 @@ def token_of(stream: Stream, name: str, occurrence: int | None) -> tuple[int, by
                 return number, data[at : at + number]
         if token not in WITHOUT_BODY:
             at += number
-    stream.unsure = not getattr(stream, "request_complete", False)
+    stream.unsure = not ended(stream, bytes_of)
     return None
 
 
-def distcc(value_of: Callable[[Any, str, tuple[int, bytes]], Any]) -> Callable[..., Callable[[Any], Any]]:
+def distcc(value_of: Callable[[Any, Bytes, str, tuple[int, bytes]], Any]) -> Callable[..., Callable[[Any], Any]]:
     """A fetch about a token of distcc's protocol."""
 
     def factory(context: CompileContext, token: str, occurrence: int | None = None) -> Callable[[Any], Any]:
         """The number of a token, or what follows it."""
         if len(token) != TOKEN:
             raise Alert("token name must be exactly 4 characters")
+        bytes_of = answered if context.phase == Phase.RESPONSE else received
 
         def about(stream: Stream) -> Any:
-            found = token_of(stream, token, occurrence) if getattr(stream, "request", None) is None else None
-            return None if found is None else value_of(stream, token, found)
+            found = token_of(stream, bytes_of, token, occurrence) if is_raw(stream) else None
+            return None if found is None else value_of(stream, bytes_of, token, found)
 
         return about
 
     return factory
 
 
-def body_of(stream: Stream, token: str, found: tuple[int, bytes]) -> bytes | None:
-    """What follows a token, when all of it is there."""
+def body_of(stream: Stream, bytes_of: Bytes, token: str, found: tuple[int, bytes]) -> bytes | None:
+    """What follows a token, as far as it is there; marks the stream unsure while the rest could come.
+
+    HAProxy fills it up with what its buffer held before, which cannot be had here.
+    """
     size, body = found
     if token.encode("latin-1") in WITHOUT_BODY:
         return None
     if len(body) < size:
-        stream.unsure = not stream.request_complete
-        return None
+        stream.unsure = not ended(stream, bytes_of)
     return Binary(body)
 
 
-BUFFER, TOKENS = Source.REQUEST_BUFFER, "string[,integer]"
-fetch("distcc_param", type=Type.SINT, source=BUFFER, args=TOKENS, factory=True, volatile=True)(distcc(lambda stream, token, found: found[0]))
+BUFFER, TOKENS = Source.REQUEST_BUFFER | Source.RESPONSE_BUFFER, "string[,integer]"
+fetch("distcc_param", type=Type.SINT, source=BUFFER, args=TOKENS, factory=True, volatile=True)(distcc(lambda stream, bytes_of, token, found: found[0]))
 fetch("distcc_body", type=Type.BIN, source=BUFFER, args=TOKENS, factory=True, volatile=True)(distcc(body_of))

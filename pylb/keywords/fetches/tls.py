@@ -10,7 +10,6 @@ from pylb.sample.context import CompileContext
 from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Type
 from pylb.sample.validity import Source
-from pylb.wire.hello import is_grease
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -33,7 +32,12 @@ def client_facts(stream: Stream) -> Any:
 
 def server_facts(stream: Stream) -> Any:
     """TLS facts of the server's connection; None on plain ones."""
-    return getattr(getattr(stream.back, "tls", None), "facts", None)
+    return getattr(server_tls(stream), "facts", None)
+
+
+def server_tls(stream: Stream) -> Any:
+    """The TLS connection to the server; None on plain ones, and when there is none."""
+    return getattr(getattr(stream.back, "transport", None), "tls", None)
 
 
 def _fact(name: str, type: Type, source: Source, facts_of: Facts, read: Callable[[Any], Any]) -> None:
@@ -69,13 +73,13 @@ FACTS: dict[str, tuple[Type, Callable[[Any], Any]]] = {
 }
 
 
-def _side(prefix: str, source: Source, facts_of: Facts) -> None:
+def _side(prefix: str, source: Source, facts_of: Facts, tls_of: Facts) -> None:
     """What both sides have."""
 
     @fetch(prefix, type=Type.BOOL, source=source)
     def in_use(stream: Stream) -> bool:
         """Is TLS in use?"""
-        return facts_of(stream) is not None
+        return tls_of(stream) is not None
 
     @fetch(prefix + "_is_resumed", type=Type.BOOL, source=source)
     def resumed(stream: Stream) -> bool:
@@ -86,19 +90,21 @@ def _side(prefix: str, source: Source, facts_of: Facts) -> None:
     @fetch(prefix + "_err", type=Type.SINT, source=source)
     def error(stream: Stream) -> int | None:
         """The first OpenSSL error of the handshake, 0 for none."""
-        return 0 if facts_of(stream) is not None else None
+        tls = tls_of(stream)
+        return None if tls is None else int(tls.error_code)
 
     @fetch(prefix + "_err_str", type=Type.STR, source=source)
     def error_text(stream: Stream) -> bytes | None:
         """The same in words."""
-        return b"" if facts_of(stream) is not None else None
+        tls = tls_of(stream)
+        return None if tls is None else str(tls.error_text()).encode("latin-1")
 
     for name, (type, read) in FACTS.items():
         _fact(f"{prefix}_{name}", type, source, facts_of, read)
 
 
-_side("ssl_fc", CLIENT, client_facts)
-_side("ssl_bc", SERVER, server_facts)
+_side("ssl_fc", CLIENT, client_facts, lambda stream: stream.session.tls)
+_side("ssl_bc", SERVER, server_facts, server_tls)
 
 
 @fetch("ssl_fc_has_sni", type=Type.BOOL, source=CLIENT)
@@ -126,33 +132,6 @@ def has_certificate(stream: Stream) -> bool:
 def has_early_data(stream: Stream) -> bool:
     """Early data is not spoken."""
     return False
-
-
-# -- the ClientHello
-
-
-def _hello(name: str, type: Type, args: str, read: Callable[[Any, bool], Any]) -> None:
-    """A fetch of a fact of the ClientHello; its argument leaves out GREASE values (RFC 8701)."""
-
-    def call(stream: Stream, filtered: int | None = None) -> Any:
-        """A fact of the ClientHello."""
-        facts = client_facts(stream)
-        hello = facts.hello if facts is not None else None
-        return None if hello is None else read(hello, bool(filtered))
-
-    fetch(name, type=type, source=CLIENT, args=args)(call)
-
-
-def _numbers(values: list[int], filtered: bool) -> bytes:
-    return b"".join(value.to_bytes(2, "big") for value in values if not filtered or not is_grease(value))
-
-
-_hello("ssl_fc_protocol_hello_id", Type.SINT, "", lambda hello, _: hello.version)
-_hello("ssl_fc_cipherlist_bin", Type.STR, "[integer]", lambda hello, f: Binary(_numbers(hello.ciphers, f)))
-_hello("ssl_fc_cipherlist_hex", Type.BIN, "[integer]", lambda hello, f: _numbers(hello.ciphers, f).hex().upper().encode())
-_hello("ssl_fc_extlist_bin", Type.STR, "[integer]", lambda hello, f: Binary(_numbers(hello.extensions, f)))
-_hello("ssl_fc_eclist_bin", Type.STR, "[integer]", lambda hello, f: Binary(_numbers(hello.groups, f)))
-_hello("ssl_fc_ecformats_bin", Type.STR, "", lambda hello, _: Binary(hello.point_formats))
 
 
 # -- certificates
@@ -245,7 +224,7 @@ def distinguished_name(name: x509.Name, entry: str | None, position: int | None,
     """A name as ``/C=FR/CN=x``, as RFC 2253 text, or one entry of it, counted from either end."""
     parts = [(NAMES.get(attribute.oid._name, attribute.oid._name), str(attribute.value)) for attribute in name]
     if entry:
-        values = [value for key, value in parts if key == entry]
+        values = [value for key, value in parts if key.lower() == entry.lower()]
         if not values:
             return None
         number = position or 1
@@ -308,9 +287,9 @@ _verification("ssl_c_ca_err_depth", lambda facts: int(facts.peer.ca_error_depth)
 
 def _chain(prefix: str, facts_of: Facts) -> None:
     def chain(stream: Stream) -> bytes | None:
-        """Every certificate the peer sent."""
+        """Every certificate the peer sent in this handshake; kept sessions forget them."""
         facts = facts_of(stream)
-        return None if facts is None else _bytes(b"".join(facts.peer_chain))
+        return None if facts is None or facts.session_reused else _bytes(b"".join(facts.peer_chain))
 
     fetch(prefix + "_chain_der", type=Type.BIN, source=CLIENT)(chain)
 
