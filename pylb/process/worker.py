@@ -7,6 +7,7 @@ HUP dumps the state of the servers to the log, QUIT does nothing that pylb has (
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import random
 import signal
@@ -27,6 +28,9 @@ LEVELS = {0: "EMERG", 1: "ALERT", 2: "CRIT", 3: "ALERT", 4: "WARNING", 5: "NOTIC
 # New objects to the youngest collection, and of those to each older one. Ended connections leave cycles, which the youngest finds in under a
 # millisecond. The oldest walks every open connection, some 10 ms for 3,000 of them, while nobody is served, and finds little: it is to be rare.
 GENERATIONS = (2000, 10, 100)
+# glibc's mallopt: the heap's end goes back to the system when more than this is free there, and blocks of this size are mapped for themselves. Large
+# bodies pass in blocks of some 256 KiB: with the defaults each of them would be given back and asked for again, page by page.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, KEPT_FREE = -1, -3, 4 << 20
 LAST_WORDS = 0.01  # seconds for the answers to requests that are killed
 CONVERSATION_POLL = 0.1  # seconds between looks whether the last command has been answered
 
@@ -71,6 +75,7 @@ class Worker:
     def run(self) -> None:
         """Serve until stopped."""
         self.install_signals()
+        keep_freed_memory()
         gc.freeze()  # what the configuration made stays: no collection need look at it again
         gc.set_threshold(*GENERATIONS)
         gc.enable()
@@ -165,6 +170,14 @@ class Worker:
         if pending:
             self.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         self.net.close()
+
+
+def keep_freed_memory() -> None:
+    """Let the C library, if it is glibc, not give back what will be wanted at once."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, KEPT_FREE)
+        mallopt(M_MMAP_THRESHOLD, KEPT_FREE)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
