@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Type
@@ -12,13 +12,16 @@ from pylb.sample.validity import Source
 from pylb.sample.xxhash import xxh64
 from pylb.wire.hello_capture import HelloCapture, without_grease
 
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
+
 FILTER = "[integer]"  # 1: leave out the values that are there to keep servers tolerant
 
 
 def _hello(name: str, type: Type, args: str, read: Callable[[HelloCapture, bool], Any]) -> None:
     """A fetch of what is kept of the ClientHello."""
 
-    def call(stream: Any, filtered: int | None = None) -> Any:
+    def call(stream: Stream, filtered: int | None = None) -> Any:
         """A fact of the ClientHello."""
         captured = getattr(stream.session.tls, "captured", None)
         return None if captured is None else read(captured, bool(filtered))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pylb.keywords.fetches.tls import CLIENT, SERVER, Facts, client_facts, server_facts
 from pylb.sample.registry import fetch
 from pylb.sample.types import Binary, Type
+
+if TYPE_CHECKING:
+    from pylb.stream.driver import Stream
 
 SECRETS = {
     "client_early_traffic_secret": b"CLIENT_EARLY_TRAFFIC_SECRET",
@@ -21,7 +24,7 @@ SECRETS = {
 
 
 def unique_id(facts_of: Facts) -> Callable[[Any], bytes | None]:
-    def call(stream: Any) -> bytes | None:
+    def call(stream: Stream) -> bytes | None:
         """The first Finished message of the handshake (RFC 5929 3)."""
         facts = facts_of(stream)
         data = None if facts is None else facts.unique_id
@@ -35,7 +38,7 @@ fetch("ssl_bc_unique_id", type=Type.BIN, source=SERVER)(unique_id(server_facts))
 
 
 def secret(label: bytes) -> Callable[[Any], bytes | None]:
-    def call(stream: Any) -> bytes | None:
+    def call(stream: Stream) -> bytes | None:
         """A secret of TLS 1.3 in hexadecimal digits, with `tune.ssl.keylog`."""
         facts = client_facts(stream)
         return None if facts is None or facts.peer.secrets is None else facts.peer.secrets.get(label)
