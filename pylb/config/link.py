@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pylb.base.errors import Alert
-from pylb.config import checks, model
+from pylb.base.errors import Alert, NotImplementedYet
+from pylb.config import checks, model, name_servers
 from pylb.config.args import Reading
 from pylb.config.settle import number_proxies, open_state_file, resolve_servers, settle
 from pylb.config.tls import check_binds, check_server_tls
@@ -33,6 +33,7 @@ def complete(reading: Reading) -> None:
     """Check and finish `reading.config`; errors are reported there."""
     config = reading.config
     number_proxies(config)
+    name_servers.make_implicit(config.resolvers)
     for proxy in config.proxies:
         if not proxy.disabled:
             link_proxy(proxy, reading)
@@ -46,6 +47,8 @@ def complete(reading: Reading) -> None:
             take_error_sections(proxy, reading)
     run_jobs(reading.jobs, reading)
     check_ports(reading)
+    if not reading.errors:
+        name_servers.check(reading)
     if not reading.errors:
         resolve_servers(reading)
     if not reading.errors:
@@ -261,8 +264,10 @@ def link_tracking(proxy: model.Proxy, server: model.Server, reading: Reading) ->
 def check_resolvers(proxy: model.Proxy, reading: Reading) -> None:
     """The section that `resolvers` names."""
     for server in proxy.servers:
-        if server.resolvers is not None:
+        if server.resolvers is not None and server.resolvers not in reading.config.resolvers:
             reading.fail(f"{proxy.label}, server '{server.name}': unable to find required resolvers '{server.resolvers}'")
+        elif server.resolvers is not None and server.asks_for_records:
+            reading.fail(f"parsing [{server.place}] : {NotImplementedYet('SRV records')}")
 
 
 def check_userlists(reading: Reading) -> None:
@@ -298,5 +303,5 @@ def check_ports(reading: Reading) -> None:
         for server in proxy.servers:
             check = server.check
             needs = check.enabled and server.address.kind in ("ipv4", "ipv6", "name") and not check.port
-            if needs and (server.address.relative or not server.address.port) and not checks.steps_have_ports(proxy):
+            if needs and not server.asks_for_records and (server.address.relative or not server.address.port) and not checks.steps_have_ports(proxy):
                 reading.fail(f"config: {proxy.label}: server '{server.name}' has neither service port nor check port.")

@@ -22,7 +22,6 @@ HEADER: Final = struct.Struct(">6H")
 RECORD: Final = struct.Struct(">HHIH")
 LEAST_RECORD: Final = 12  # what a record takes at least: so many fit an answer
 LONGEST_NAME: Final = 256
-LONGEST_LABEL: Final = 63
 RECURSION_DESIRED, TRUNCATED, CODE = 0x0100, 0x0200, 0x000F
 NO_ERROR, NAME_ERROR, REFUSED = 0, 3, 5
 POINTERS: Final = 100
@@ -58,15 +57,15 @@ class Answer:
 
 
 def to_wire(name: str) -> bytes | None:
-    """A host name as it stands in messages; None: it cannot be one.
+    """A host name as it stands in messages; None: it cannot be one. Only empty labels are refused: HAProxy asks for all others, in vain.
 
     >>> to_wire("a.Bc")
     b'\\x01a\\x02bc\\x00'
     """
     labels = [label.encode("latin-1", "replace").lower() for label in name.removesuffix(".").split(".")]
-    if not all(0 < len(label) <= LONGEST_LABEL for label in labels):
+    if not all(labels):
         return None
-    return b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    return b"".join(bytes((len(label) & 0xFF,)) + label for label in labels) + b"\0"
 
 
 def to_text(name: bytes) -> str:

@@ -50,7 +50,7 @@ def test_question_is_haproxys() -> None:
         ("a..b", None),
         ("", None),
         ("x" * 63, b"\x3f" + b"x" * 63 + b"\0"),
-        ("x" * 64, None),
+        ("x" * 64, b"\x40" + b"x" * 64 + b"\0"),
     ],
 )
 def test_names(text: str, wire: bytes | None) -> None:

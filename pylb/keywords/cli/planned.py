@@ -55,7 +55,6 @@ PLANNED: Final[tuple[tuple[str, str, str, Level, str | None], ...]] = (
     ("show libs", "show libs", "show loaded object files and libraries", Level.OPERATOR, None),
     ("show peers", "show peers [dict|-] [section]", "dump some information about all the peers or this peers section", Level.USER, None),
     ("show pools", "show pools", "report information about the memory pools usage", Level.USER, None),
-    ("show resolvers", "show resolvers [id]", "dumps counters from all resolvers section and associated name servers", Level.USER, None),
     ("show ssl crl-file", "show ssl crl-file [<crlfile[:<index>>]]", "display the SSL CRL files used in memory, or the details of a <crlfile>, or a single CRL of index <index> of CRL file <crlfile>", Level.OPERATOR, None),
     ("show ssl ocsp-response", "show ssl ocsp-response [id]", "display the IDs of the OCSP responses used in memory, or the details of a single OCSP response", Level.USER, None),
     ("show threads", "show threads", "show some threads debugging information", Level.USER, None),
