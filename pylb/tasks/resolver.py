@@ -112,7 +112,7 @@ class Resolution:
     requesters: list[Requester] = field(default_factory=list)
     status: str = ""  # of the last answer: valid, nx, refused, timeout, other
     asking: int = 0  # the kind of record asked for at present
-    identifier: int = 0
+    identifier: int | None = None  # of the questions of this round; None: it rests
     left: int = 0  # tries
     questions: int = 0  # sent at the last time
     answers: int = 0  # to these
@@ -145,8 +145,17 @@ class Resolver:
         return resolution
 
     def release(self, resolution: Resolution, requester: Requester) -> None:
-        """Tell it no more. What nobody wants is forgotten the next time it would be asked for."""
+        """Tell it no more. What nobody wants is forgotten."""
         resolution.requesters.remove(requester)
+        if not resolution.requesters:
+            self._end_round(resolution)
+            self.waiting.pop(resolution, None)
+            self._rewind()
+
+    def is_fresh(self, resolution: Resolution) -> bool:
+        """Does what is known still count (`hold valid`)?"""
+        last, hold = resolution.last_result, self.settings.holds["valid"] / 1000
+        return resolution.status == "valid" and last is not None and self.process.clock.now() < last + hold
 
     # -- time
     def start(self) -> None:
@@ -169,9 +178,7 @@ class Resolver:
                 break
             self._ask_again(resolution)
         for resolution in tuple(self.waiting):
-            if not resolution.requesters:
-                del self.waiting[resolution]
-            elif resolution.last_result is None or now >= resolution.last_result + timeouts["resolve"] / 1000:
+            if resolution.last_result is None or now >= resolution.last_result + timeouts["resolve"] / 1000:
                 self._begin(resolution)
         self._rewind()
 
@@ -187,8 +194,8 @@ class Resolver:
     # -- questions
     def _begin(self, resolution: Resolution) -> None:
         """A new round of questions for a name, under a new number."""
-        resolution.identifier = self._free_identifier()
-        self._by_identifier[resolution.identifier] = resolution
+        number = resolution.identifier = self._free_identifier()
+        self._by_identifier[number] = resolution
         resolution.asking, resolution.left = resolution.kind, self.settings.retries - 1
         self._ask(resolution)
 
@@ -200,7 +207,7 @@ class Resolver:
 
     def _ask(self, resolution: Resolution) -> None:
         """One question to all name servers."""
-        message = dns.question(resolution.identifier, resolution.name, resolution.asking, self.settings.payload_size)
+        message = dns.question(resolution.identifier or 0, resolution.name, resolution.asking, self.settings.payload_size)
         resolution.answers, resolution.last_question = 0, self.process.clock.now()
         resolution.questions = sum([server.send(message) for server in self.name_servers])
         self.waiting.pop(resolution, None)
@@ -275,11 +282,16 @@ class Resolver:
 
     def _rest(self, resolution: Resolution) -> None:
         """The round is over."""
-        self._by_identifier.pop(resolution.identifier, None)
+        self._end_round(resolution)
         resolution.last_result = self.process.clock.now()
-        self.running.pop(resolution, None)
         self.waiting.pop(resolution, None)
         self.waiting[resolution] = None
+
+    def _end_round(self, resolution: Resolution) -> None:
+        if resolution.identifier is not None:
+            del self._by_identifier[resolution.identifier]
+            resolution.identifier = None
+        self.running.pop(resolution, None)
 
     def _learn(self, resolution: Resolution, answer: dns.Answer) -> None:
         """Records that are there again are fresh, new ones join them, and what was not seen for `hold obsolete` goes."""

@@ -184,3 +184,82 @@ def test_long_answers_are_not_read(stage: Make, size: int) -> None:
     scene.run(lambda scene: seconds(scene, 1))
     counters = scene.process.resolvers["r1"].name_servers[0].counters
     assert (counters.too_big, counters.invalid) == ((1, 0) if size > 512 else (0, 2))
+
+
+LOOK_UP = """
+defaults
+    mode http
+    timeout client 10s
+    timeout server 10s
+    timeout connect 1s
+resolvers r1
+    nameserver d1 10.9.0.1:53
+    timeout resolve 1h
+    timeout retry 10s
+    hold valid 5s
+frontend fe
+    bind 10.0.0.1:80
+    http-request do-resolve(txn.ip,r1,ipv4) hdr(host)
+    http-request deny unless { var(txn.ip) -m found }
+    http-request set-dst var(txn.ip)
+    default_backend be
+backend be
+    server any 0.0.0.0:80
+backend names
+    server s1 a.test:80 resolvers r1 init-addr none resolve-prefer ipv4
+"""
+
+
+async def get(scene: Stage, host: str) -> bytes:
+    client = await scene.world.client(FRONT)
+    await client.send(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    answer = await client.rest()
+    client.close()
+    return answer
+
+
+def test_request_goes_where_its_host_is(stage: Make) -> None:
+    scene = stage(LOOK_UP)
+    NameServer(scene, "10.9.0.1", lambda moment: ["10.0.0.7"])
+
+    async def serve(peer: Peer) -> None:
+        await peer.recv()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nseven")
+
+    scene.origin(Endpoint.tcp("10.0.0.7", 80), serve)
+    assert scene.run(lambda scene: get(scene, "b.test")).endswith(b"seven")
+    assert not scene.process.resolvers["r1"].running
+    assert [one.name for one in scene.process.resolvers["r1"].waiting] == [b"\1a\4test\0"]  # what a server wants stays, what the stream wanted does not
+
+
+def test_what_a_server_knows_is_fresh_for_a_while(stage: Make) -> None:
+    """No question for either request."""
+    scene = stage(LOOK_UP)
+    asked = NameServer(scene, "10.9.0.1", lambda moment: ["10.0.0.7"]).asked
+
+    async def story(scene: Stage) -> list[bytes]:
+        begin(scene)
+        await scene.world.settle(1.0)
+        answers = [await get(scene, "a.test"), await get(scene, "a.test")]
+        assert asked == [(0.0, "A")]
+        return answers
+
+    assert [answer[9:12] for answer in scene.run(story)] == [b"503", b"503"]  # resolved, though nobody listens there
+
+
+def test_nobody_waits_for_a_client_that_is_gone(stage: Make) -> None:
+    scene = stage(LOOK_UP)
+    NameServer(scene, "10.9.0.1", lambda moment: ["10.0.0.7"], delay=3.0)
+
+    async def story(scene: Stage) -> None:
+        client = await scene.world.client(FRONT)
+        await client.send(b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n")
+        await scene.world.settle(1.0)
+        assert b"\1b\4test\0" in [one.name for one in scene.process.resolvers["r1"].running]
+        client.reset()
+        await scene.world.settle(1.0)
+        assert b"\1b\4test\0" not in [one.name for one in scene.process.resolvers["r1"].running]
+        await scene.world.settle(3.0)
+
+    scene.run(story)
+    assert scene.process.resolvers["r1"].name_servers[0].counters.outdated == 1
