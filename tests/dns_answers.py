@@ -159,6 +159,16 @@ def addresses(message: bytes, hosts: list[str], kind: int = 0) -> bytes:
     return answer(message, head(a=len(hosts)) + section + records)
 
 
+def services(message: bytes, records: list[tuple[int, int, str]], along: dict[str, str]) -> bytes:
+    """SRV records, each a port, a weight and a host, and addresses of hosts that come along."""
+    section = question_of(message)[2]
+    found = b"".join(record(33, struct.pack(">HHH", 1, weight, port) + wire_name(host.encode())) for port, weight, host in records)
+    for host, address in along.items():
+        kind, family = (28, socket.AF_INET6) if ":" in address else (1, socket.AF_INET)
+        found += record(kind, socket.inet_pton(family, address), wire_name(host.encode()))
+    return answer(message, head(a=len(records), r=len(along)) + section + found)
+
+
 def failure(message: bytes, code: int) -> bytes:
     """An answer that is an error."""
     return answer(message, head(NOERROR | code, a=0) + question_of(message)[2])

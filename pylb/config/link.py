@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pylb.base.errors import Alert, NotImplementedYet
+from pylb.base.errors import Alert
 from pylb.config import checks, model, name_servers
 from pylb.config.args import Reading
 from pylb.config.settle import number_proxies, open_state_file, resolve_servers, settle
@@ -266,8 +266,6 @@ def check_resolvers(proxy: model.Proxy, reading: Reading) -> None:
     for server in proxy.servers:
         if server.resolvers is not None and server.resolvers not in reading.config.resolvers:
             reading.fail(f"{proxy.label}, server '{server.name}': unable to find required resolvers '{server.resolvers}'")
-        elif server.resolvers is not None and server.asks_for_records:
-            reading.fail(f"parsing [{server.place}] : {NotImplementedYet('SRV records')}")
 
 
 def check_userlists(reading: Reading) -> None:

@@ -35,10 +35,16 @@ class Known:
     key: int
     seen: float
     users: list[Server] = field(default_factory=list)
+    extra: Known | None = None  # of a SRV record: the address of its host, if that came along
 
     @classmethod
     def of(cls, record: Record, now: float) -> Known:
-        return cls(record, xxh32(record.data, record.type), now)
+        return cls(record, xxh32(record.target[:-1] or record.data, record.type), now)
+
+    def is_about(self, record: Record) -> bool:
+        """Is it the same record, seen again?"""
+        mine = self.record
+        return mine.type == record.type and mine.data == record.data and mine.port == record.port
 
     def taken(self, server: Server | None) -> bool:
         """Has another server of the same backend the address?"""
@@ -77,18 +83,24 @@ def address_now(server: Server) -> str:
 def found(server: Server, host: str | None, by: str, now: float) -> None:
     """There was a valid answer with this address for the server, or with none; `by` is whom it is from."""
     transition = Transition(server)
-    before = address_now(server)
     if host is None:
         lose(server, NO_ADDRESS, now, transition)
-    elif host != before:
-        told = f"{server.backend.name}/{server.name} changed its IP from {before or '(none)'} to {host} by {by}."
-        transition.lines.append(Line(server.backend, "WARNING", NOTICE, told))
-        move(server, replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host))
+    else:
+        go_to(server, host, by, transition)
     if host is not None and server.admin & RESOLUTION_MAINT:
         dismiss(server, RESOLUTION_MAINT, now, transition)
         ready = f"Server {server.backend.name}/{server.name} administratively READY thanks to valid DNS answer."
         transition.lines.append(Line(server.backend, "WARNING", NOTICE, ready))
     server.publish(transition)
+
+
+def go_to(server: Server, host: str, by: str, transition: Transition) -> None:
+    """The server is at this address now."""
+    before = address_now(server)
+    if host != before:
+        told = f"{server.backend.name}/{server.name} changed its IP from {before or '(none)'} to {host} by {by}."
+        transition.lines.append(Line(server.backend, "WARNING", NOTICE, told))
+        move(server, replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host))
 
 
 def failed(server: Server, status: str, now: float) -> bool:

@@ -54,7 +54,8 @@ class Server:
     def __init__(self, backend: Backend, settings: model.Server, number: int, now: float) -> None:
         self.backend, self.settings = backend, settings
         self.name, self.id = settings.name, number
-        self.address, self.host_name = settings.address, settings.host_name
+        self.address = settings.address
+        self.host_name, self.record_name = ("", settings.host_name) if settings.asks_for_records else (settings.host_name, "")
         self.backup: bool = settings.backup
         self.cookie = settings.cookie
         self.admin = (FORCED_MAINT | CONFIGURED_MAINT if settings.disabled else 0) | (RESOLUTION_MAINT if settings.unresolved else 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pylb.config.resolvers import Resolve
-from pylb.proxy.resolution import choose
+from pylb.proxy.resolution import Known, choose
 from pylb.tasks.resolver import Counters, Resolution, Resolver
 from pylb.wire.dns import AAAA, A, to_wire
 
@@ -52,3 +52,9 @@ class Lookup:
         self.done = True
         self._resolver.process.loop.call_soon(self._stream.wake)
         return False
+
+    def there(self, known: Known) -> None:
+        """The best of all known ones will be taken."""
+
+    def gone(self, known: Known) -> None:
+        """It will not be taken."""

@@ -65,6 +65,12 @@ class Requester(Protocol):
     def unresolved(self, resolution: Resolution) -> bool:
         """There is none. True: what was known before is to be kept."""
 
+    def there(self, known: Known) -> None:
+        """A record that is known, before `resolved`."""
+
+    def gone(self, known: Known) -> None:
+        """A record that is not any more."""
+
 
 class NameServer:
     """One server to ask."""
@@ -157,6 +163,12 @@ class Resolver:
         last, hold = resolution.last_result, self.settings.holds["valid"] / 1000
         return resolution.status == "valid" and last is not None and self.process.clock.now() < last + hold
 
+    def holds(self, resolution: Resolution) -> bool:
+        """Is the last valid answer so young that an error does not matter (`hold`)?"""
+        holds, last = self.settings.holds, resolution.last_valid
+        period = holds[resolution.status if resolution.status in holds else "other"] / 1000
+        return last is not None and self.process.clock.now() < last + period
+
     # -- time
     def start(self) -> None:
         """Ask for everything that is wanted."""
@@ -241,7 +253,7 @@ class Resolver:
             counters.outdated += 1
         else:
             self._answered(resolution, server, message)
-            self._rewind()
+            self.turn()
 
     def _answered(self, resolution: Resolution, server: NameServer, message: bytes) -> None:
         resolution.answers += 1
@@ -297,10 +309,35 @@ class Resolver:
         """Records that are there again are fresh, new ones join them, and what was not seen for `hold obsolete` goes."""
         now = self.process.clock.now()
         for record in answer.records:
-            same = next((one for one in resolution.known if one.record.type == record.type and one.record.data == record.data), None)
+            same = next((one for one in resolution.known if one.is_about(record)), None)
             if same is None:
                 resolution.known.append(Known.of(record, now))
             else:
                 same.record, same.seen = record, now
-        oldest = now - self.settings.holds["obsolete"] / 1000
-        resolution.known = [one for one in resolution.known if one.seen >= oldest]
+        for name, record in answer.additional.items():
+            for one in resolution.known:
+                if one.record.target == name:
+                    learn_address(one, record, now)
+        self._tell(resolution, now - self.settings.holds["obsolete"] / 1000)
+
+    def _tell(self, resolution: Resolution, oldest: float) -> None:
+        """Tell the requesters of each record, whether it is still there."""
+        resolution.known.sort(key=lambda one: one.key)
+        for one in tuple(resolution.known):
+            if one.extra is not None and one.extra.seen < oldest:
+                one.extra = None
+            if one.seen < oldest:
+                resolution.known.remove(one)
+            for requester in tuple(resolution.requesters):
+                if one.seen < oldest:
+                    requester.gone(one)
+                else:
+                    requester.there(one)
+
+
+def learn_address(service: Known, record: dns.Record, now: float) -> None:
+    """The address of a service's host came along. Another one than before only counts once that is obsolete."""
+    if service.extra is None:
+        service.extra = Known.of(record, now)
+    elif service.extra.is_about(record):
+        service.extra.seen = now

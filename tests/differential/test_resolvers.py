@@ -154,13 +154,19 @@ backend b
  server s3 a.test:80 resolvers r1 init-addr none resolve-prefer ipv4
  server s4 c.test:80 resolvers r1 init-addr none
  server s5 localhost:80
+ server s6 _http._tcp.b.test resolvers r1 init-addr none
+ server s7 _http._tcp.b.test init-addr none
+ server s8 10.0.0.8:80 resolvers r1
 """
 ZONE: dict[str, Reply] = {"a.test": ["10.0.0.1", "10.0.0.2"], "b.test": ["10.0.0.3"]}
 SAID = [
     *("show resolvers", "show resolvers r1", "show resolvers r1 r2", "show resolvers none"),
     *(f"show stat domain resolvers {form}" for form in ("", "typed", "typed desc", "json", "up", "none")),
     *(f"set server b/{words}" for words in ("s1 fqdn x.test", "s4 fqdn A.tEst", "s1 fqdn", "s2 fqdn a..b", "s2 fqdn " + "x" * 64, "s3 fqdn a.test")),
-    *("set server b/s3 fqdn A.test", "set server b/s3 addr 1.2.3.4", "set server b/s5 fqdn x.test", "show servers state b", "clear counters"),
+    *("set server b/s3 fqdn A.test", "set server b/s3 addr 1.2.3.4", "set server b/s5 fqdn x.test"),
+    *(f"set server b/s{number} fqdn x.test" for number in (6, 7, 8)),
+    "show servers state b",
+    "clear counters",
     *("show resolvers r1", "clear counters all", "show resolvers r1", "show stat domain resolvers", "show stat domain resolvers json"),
 ]
 

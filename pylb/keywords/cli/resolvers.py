@@ -93,6 +93,8 @@ def set_name(cli: Cli, server: Server, words: Words) -> Message:
     name = words.at(0)
     if not name:
         raise Refusal("set server <b>/<s> fqdn requires a FQDN.\n")
+    if server.settings.resolvers is not None and server.record_name:
+        raise Refusal("set server <b>/<s> fqdn failed because SRV resolution is configured.\n")
     if server.settings.resolvers is None or server.follow_name is None:
         raise Refusal("set server <b>/<s> fqdn failed because no resolution is configured.\n")
     who, before = f"{server.backend.name}/{server.name}", server.host_name
@@ -100,4 +102,4 @@ def set_name(cli: Cli, server: Server, words: Words) -> Message:
         return Message(WARNING, f"no need to change the FDQN {BY}\n")
     if not server.follow_name(name):
         return Message(WARNING, f"could not update {who} FQDN {BY}\n")
-    return Message(WARNING, f"{who} changed its FQDN from {before} to {name} {BY}\n")
+    return Message(WARNING, f"{who} changed its FQDN from {before or '(null)'} to {name} {BY}\n")
