@@ -174,6 +174,51 @@ def failure(message: bytes, code: int) -> bytes:
     return answer(message, head(NOERROR | code, a=0) + question_of(message)[2])
 
 
+class ConnectedNameServer:
+    """A name server that is asked over TCP."""
+
+    def __init__(self, reply: Callable[[bytes], bytes | None]) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.asked: list[tuple[str, int]] = []
+        self._reply = reply
+        self._connections: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def address(self) -> str:
+        host, port = self.socket.getsockname()
+        return f"tcp@{host}:{port}"
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self.socket.accept()
+                self._connections.append(connection)
+                thread = threading.Thread(target=self._serve, args=(connection,))
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection.makefile("rb") as file:
+            while size := file.read(2):
+                message = file.read(int.from_bytes(size, "big"))
+                self.asked.append(question_of(message)[:2])
+                reply = self._reply(message)
+                if reply is not None:
+                    connection.sendall(len(reply).to_bytes(2, "big") + reply)
+
+    def close(self) -> None:
+        """End: whoever waits is woken first."""
+        for one in (self.socket, *self._connections):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for one in (self.socket, *self._connections):
+            one.close()
+
+
 class NameServer:
     """A name server on a real socket. `reply` gives the answer to a question, None: there is none."""
 

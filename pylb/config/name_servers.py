@@ -66,6 +66,6 @@ def check(reading: Reading) -> None:
         if not section.name_servers:
             reading.report.warning(f"resolvers '{section.name}' [{section.place}] has no nameservers configured!")
     for section in sections:
-        wrong = next((server for server in section.name_servers if not server.address.is_ip), None)
+        wrong = next((server for server in section.name_servers if server.server is None and not server.address.is_ip), None)
         if wrong is not None:
             reading.fail(f"resolvers '{section.name}': can't create socket for nameserver '{wrong.name}'.")

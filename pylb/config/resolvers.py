@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pylb.base.address import Address
 
 if TYPE_CHECKING:
-    from pylb.config.model import Place
+    from pylb.config.model import Place, Server
 
 
 @dataclass(slots=True)
@@ -28,6 +28,7 @@ class NameServer:
     name: str
     address: Address
     place: Place
+    server: Server | None = None  # how to connect, where it is asked over TCP
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ One timer serves a section. Both dicts are ordered: by the last question, by the
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -78,14 +79,14 @@ class NameServer:
     def __init__(self, resolver: Resolver, settings: Settings) -> None:
         self.name, self.settings = settings.name, settings
         self.counters = Counters(settings.name, resolver.settings.name)
-        self._resolver = resolver
+        self.resolver = resolver
         self._socket: Datagrams | None = None
 
     def send(self, message: bytes) -> bool:
         """Send a question, from a socket that is opened for the first one."""
         try:
             if self._socket is None:
-                self._socket = self._resolver.process.net.datagrams(self.settings.address.endpoint(), received=self._received)
+                self._socket = self.resolver.process.net.datagrams(self.settings.address.endpoint(), received=self._received)
             sent = self._socket.send(message)
         except OSError:
             sent = False
@@ -97,7 +98,7 @@ class NameServer:
         return sent
 
     def _received(self, message: bytes, peer: Any) -> None:
-        self._resolver.received(self, message)
+        self.resolver.received(self, message)
 
     def clear_counters(self) -> None:
         """`clear counters all`."""
@@ -131,9 +132,10 @@ class Resolution:
 class Resolver:
     """A `resolvers` section at work."""
 
-    def __init__(self, process: Process, settings: Resolvers) -> None:
+    def __init__(self, process: Process, settings: Resolvers, connected: Callable[[Resolver, Settings], NameServer]) -> None:
+        """`connected` makes the name servers that are asked over connections."""
         self.process, self.settings = process, settings
-        self.name_servers = [NameServer(self, one) for one in settings.name_servers]
+        self.name_servers = [NameServer(self, one) if one.server is None else connected(self, one) for one in settings.name_servers]
         self.waiting: dict[Resolution, None] = {}
         self.running: dict[Resolution, None] = {}
         self._by_identifier: dict[int, Resolution] = {}

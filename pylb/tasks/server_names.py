@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pylb.proxy import resolution as change
 from pylb.proxy.resolution import Known, address_now, choose
+from pylb.tasks.connected_name_server import ConnectedNameServer
 from pylb.tasks.resolver import CACHE, Counters, Resolution, Resolver
 from pylb.tasks.services import Services
 from pylb.wire.dns import AAAA, A, to_wire
@@ -76,7 +77,7 @@ class ServerName:
 
 def start_resolvers(process: Process) -> None:
     """Make the resolvers, and have servers follow their names."""
-    process.resolvers = {name: Resolver(process, settings) for name, settings in process.config.resolvers.items()}
+    process.resolvers = {name: Resolver(process, settings, ConnectedNameServer) for name, settings in process.config.resolvers.items()}
     for backend in process.backends.values():
         services: dict[tuple[str, str], Services] = {}
         for server in backend.servers:

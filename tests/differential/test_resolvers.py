@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dns_answers import ANSWERS, NameServer, addresses, answer, failure, question_of
+from dns_answers import ANSWERS, ConnectedNameServer, NameServer, addresses, answer, failure, question_of
 from oracle import needs_haproxy
 from resolver_rig import PROGRAMS, Program, counted
 
@@ -40,8 +40,8 @@ def many_sections(address: str) -> str:
     )
 
 
-def after_broken_answers(command: tuple[str, ...], directory: Path) -> tuple[str, list[str], list[tuple[str, int]]]:
-    server = NameServer(one_by_one)
+def after_broken_answers(command: tuple[str, ...], directory: Path, kind: type[NameServer] | type[ConnectedNameServer]) -> tuple[str, list[str], list[tuple[str, int]]]:
+    server = kind(one_by_one)
     program = Program(command, directory, many_sections(server.address))
     wanted = sum(1 if verdict in ("valid", "too_big") else 2 for verdict, _ in ANSWERS.values())
     try:
@@ -53,8 +53,9 @@ def after_broken_answers(command: tuple[str, ...], directory: Path) -> tuple[str
         server.close()
 
 
-def test_answers_right_and_broken(tmp_path: Path) -> None:
-    theirs, ours = (after_broken_answers(command, tmp_path / name) for name, command in zip(("haproxy", "pylb"), PROGRAMS, strict=True))
+@pytest.mark.parametrize("kind", [NameServer, ConnectedNameServer])
+def test_answers_right_and_broken(kind: type[NameServer] | type[ConnectedNameServer], tmp_path: Path) -> None:
+    theirs, ours = (after_broken_answers(command, tmp_path / name, kind) for name, command in zip(("haproxy", "pylb"), PROGRAMS, strict=True))
     assert ours[1] == theirs[1]
     assert ours[2] == theirs[2]
     assert ours[0] == theirs[0]

@@ -8,6 +8,7 @@ from pylb.base import units
 from pylb.base.address import NAMESERVER, parse_address
 from pylb.base.errors import Alert, NotImplementedYet
 from pylb.base.units import leading_integer
+from pylb.config import model
 from pylb.config.args import Args, BareAlert
 from pylb.config.lines import Abort
 from pylb.config.name_servers import RESOLV_CONF, add_system_servers
@@ -15,6 +16,7 @@ from pylb.config.registry import keyword, section
 from pylb.config.resolvers import NameServer, Resolvers
 from pylb.config.sections import Section
 from pylb.keywords.config.sections import bad_character
+from pylb.keywords.config.server import server as proxy_server
 
 UNKNOWN: Final = "{where} : unknown keyword '{word}' in 'resolvers' section"
 RESOLVERS: Final = ("resolvers",)
@@ -39,7 +41,7 @@ def resolvers(args: Args) -> Section:
     return Section("resolvers", new, unknown=UNKNOWN)
 
 
-@keyword("nameserver", sections=RESOLVERS, usage="<name> <address>:<port>")
+@keyword("nameserver", sections=RESOLVERS, usage="<name> <address>:<port> [<words>]")
 def nameserver(resolvers: Resolvers, args: Args) -> None:
     """One more server to ask."""
     name, text = args.at(1), args.at(2)
@@ -53,9 +55,24 @@ def nameserver(resolvers: Resolvers, args: Args) -> None:
         address = parse_address(text, NAMESERVER, args.env)
     except Alert as error:
         raise Alert(f"'nameserver {name}' : {error}" + ("\n" if str(error).startswith(("a file", "invalid address")) else ""))
-    if not address.datagram:
-        raise NotImplementedYet("nameserver tcp@")
-    resolvers.name_servers.append(NameServer(name, address, args.place))
+    resolvers.name_servers.append(NameServer(name, address, args.place, None if address.datagram else _connected(resolvers, args)))
+
+
+def _connected(resolvers: Resolvers, args: Args) -> model.Server:
+    """A name server that is asked over connections: the line goes on as that of a `server`. Its mistakes end the reading."""
+    proxy = model.Proxy(resolvers.name, "backend", args.place)
+    args.proxy = proxy
+    try:
+        proxy_server(proxy, args)
+    except NotImplementedYet:
+        raise
+    except Alert as error:
+        args.fail(error)
+        raise Abort("") from None
+    server = proxy.servers[0]
+    if server.check.enabled or server.agent.enabled:
+        raise NotImplementedYet("nameserver check")
+    return server
 
 
 def _refuse_twin(resolvers: Resolvers, name: str, args: Args) -> None:
