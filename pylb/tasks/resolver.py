@@ -188,6 +188,8 @@ class Resolver:
         """Ask again where no answer came in time, and where the last one is old."""
         now, timeouts = self.process.clock.now(), self.settings.timeouts
         for resolution in tuple(self.running):
+            if resolution not in self.running:  # the end of another one has ended it
+                continue
             if now < resolution.last_question + timeouts["retry"] / 1000:
                 break
             self._ask_again(resolution)
@@ -298,6 +300,8 @@ class Resolver:
         """The round is over."""
         self._end_round(resolution)
         resolution.last_result = self.process.clock.now()
+        if not resolution.requesters:
+            return
         self.waiting.pop(resolution, None)
         self.waiting[resolution] = None
 

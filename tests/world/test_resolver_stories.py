@@ -10,10 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dns_answers import addresses, failure, question_of
+from dns_answers import addresses, failure, question_of, services
 
 from pylb.base.net import Datagrams, Endpoint
 from pylb.lab.peer import Peer
+from pylb.lab.pipe import Link
 from pylb.lab.stage import Stage
 from pylb.lab.world import START
 
@@ -263,3 +264,22 @@ def test_nobody_waits_for_a_client_that_is_gone(stage: Make) -> None:
 
     scene.run(story)
     assert scene.process.resolvers["r1"].name_servers[0].counters.outdated == 1
+
+
+def test_hosts_of_lost_services_are_asked_for_no_more(stage: Make) -> None:
+    """Both names fall silent at once, and are given up in the same turn."""
+    scene = stage(config("timeout retry 2s\n    resolve_retries 1\n    hold timeout 0").replace("a.test:80", "_http._tcp.a.test"), Link(latency=0.0))
+    asked: list[tuple[float, str]] = []
+
+    def received(message: bytes, peer: Endpoint | None) -> None:
+        moment, name = round(scene.world.time() - START, 1), question_of(message)[0]
+        asked.append((moment, name))
+        if moment < 0.5:
+            socket.send(services(message, [(8001, 1, "h.test")], {}) if name.startswith("_") else addresses(message, ["10.0.0.7"]), peer)
+
+    socket = scene.world.net.datagrams(local=Endpoint.tcp("10.9.0.1", 53), received=received)
+    scene.process.closers.append(socket.close)
+    scene.run(lambda scene: seconds(scene, 8))
+    assert server(scene) == ":0 MAINT (resolution)"
+    assert [name for moment, name in asked if moment > 3] == ["_http._tcp.a.test"] * 2
+    assert not [one for one in (*scene.process.resolvers["r1"].running, *scene.process.resolvers["r1"].waiting) if not one.requesters]
