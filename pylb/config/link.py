@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pylb.base.errors import Alert
-from pylb.config import checks, model
+from pylb.config import checks, model, name_servers
 from pylb.config.args import Reading
 from pylb.config.saved_states import read_saved_states
 from pylb.config.settle import number_proxies, resolve_servers, settle
@@ -34,6 +34,7 @@ def complete(reading: Reading) -> None:
     """Check and finish `reading.config`; errors are reported there."""
     config = reading.config
     number_proxies(config)
+    name_servers.make_implicit(config.resolvers)
     for proxy in config.proxies:
         if not proxy.disabled:
             link_proxy(proxy, reading)
@@ -47,6 +48,8 @@ def complete(reading: Reading) -> None:
             take_error_sections(proxy, reading)
     run_jobs(reading.jobs, reading)
     check_ports(reading)
+    if not reading.errors:
+        name_servers.check(reading)
     if not reading.errors:
         read_saved_states(reading)
         resolve_servers(reading)
@@ -262,7 +265,7 @@ def link_tracking(proxy: model.Proxy, server: model.Server, reading: Reading) ->
 def check_resolvers(proxy: model.Proxy, reading: Reading) -> None:
     """The section that `resolvers` names."""
     for server in proxy.servers:
-        if server.resolvers is not None:
+        if server.resolvers is not None and server.resolvers not in reading.config.resolvers:
             reading.fail(f"{proxy.label}, server '{server.name}': unable to find required resolvers '{server.resolvers}'")
 
 
@@ -299,5 +302,5 @@ def check_ports(reading: Reading) -> None:
         for server in proxy.servers:
             check = server.check
             needs = check.enabled and server.address.kind in ("ipv4", "ipv6", "name") and not check.port
-            if needs and (server.address.relative or not server.address.port) and not checks.steps_have_ports(proxy):
+            if needs and not server.asks_for_records and (server.address.relative or not server.address.port) and not checks.steps_have_ports(proxy):
                 reading.fail(f"config: {proxy.label}: server '{server.name}' has neither service port nor check port.")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pylb.base.address import Address
+from pylb.config.resolvers import Resolve, Resolvers
 from pylb.sample.types import Expr, Test, Text
 from pylb.wire.tls_options import EXTRA_FILES, TlsBind, TlsServer
 
@@ -272,14 +273,19 @@ class Server:
     proto: str | None = None
     socks4: Address | None = None
     init_addr: tuple[str, ...] = ()
-    host_name: str = ""  # what the line had in place of an address
+    host_name: str = ""  # what the line had in place of an address; SRV records when it begins with "_"
     saved: list[str] | None = None  # its line of a file of server states
     unresolved: bool = False  # the name has no address (yet): the server starts in maintenance
     resolvers: str | None = None
-    resolve_opts: dict[str, str] = field(default_factory=dict)
+    resolve: Resolve = field(default_factory=Resolve)
     log_proto: str | None = None
     ws: str = "auto"
     template: bool = False
+
+    @property
+    def asks_for_records(self) -> bool:
+        """Is the name that of SRV records, which name hosts and ports?"""
+        return self.host_name.startswith("_")
 
 
 Run = Callable[[Any], "Verdict | None | Awaitable[Verdict | None]"]
@@ -552,7 +558,8 @@ class Config:
     userlists: dict[str, Userlist] = field(default_factory=dict)
     http_errors: dict[str, dict[int, bytes]] = field(default_factory=dict)
     rings: dict[str, Ring] = field(default_factory=dict)
-    sections: dict[str, list[Any]] = field(default_factory=dict)  # peers, resolvers, mailers, ring, cache, program, ...: by kind
+    resolvers: dict[str, Resolvers] = field(default_factory=dict)
+    sections: dict[str, list[Any]] = field(default_factory=dict)  # peers, mailers, cache, program, ...: by kind
     certificates: CertificateStore | None = None  # what `crt`, `ca-file` and `crl-file` words loaded; None: no such word
     patterns: Any = None  # the run-time store of maps and ACL files (sample.patterns.PatternStore)
 

@@ -47,46 +47,54 @@ def resolve_servers(reading: Reading) -> None:
     failed = False
     for proxy in reading.config.proxies:
         for server in proxy.servers:
-            if server.address.kind != "name":
-                continue
-            server.host_name = server.address.host
-            if _resolve(server):
-                continue
-            why = "could not resolve" if not server.init_addr or "libc" in server.init_addr else "no method found to resolve"
-            who = f"[{server.place}] : 'server {proxy.name}/{server.name}' : {why} address '{server.host_name}'"
-            if "none" in server.init_addr or reading.config.global_.ignore_resolution:
-                if not server.init_addr or "libc" in server.init_addr:
-                    reading.report.warning(f"{who}, disabling server.")
-                server.unresolved = True
-            else:
-                reading.fail(f"{who}.")
-                failed = True
+            if server.address.kind == "name":
+                failed |= not _find_address(server, f"[{server.place}] : 'server {proxy.name}/{server.name}' : ", reading)
     if failed:
         reading.fail("Failed to initialize server(s) addr.")
         reading.aborted = True
 
 
-def _resolve(server: model.Server) -> bool:
-    """Ask the system, as `init-addr` allows."""
-    methods = server.init_addr or ("last", "libc")
-    host = server.saved[4] if server.saved is not None and methods[0] == "last" else "-"
-    if host != "-" and read_host(host) is not None:
-        server.address = replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host)
-        return True
-    families = {4: socket.AF_INET, 6: socket.AF_INET6}
-    if "libc" in methods:
-        try:
-            found = socket.getaddrinfo(server.address.host, None, families.get(server.address.family, socket.AF_UNSPEC), socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            found = []
-        if found:
-            host = str(found[0][4][0])
-            server.address = replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host)
+def _find_address(server: model.Server, who: str, reading: Reading) -> bool:
+    """Try one method of `init-addr` after the other; False: none worked, and that is an error."""
+    methods = server.init_addr or ("last", "libc", *(("none",) if server.resolvers is not None else ()))
+    asked, what = False, f"could not resolve address '{server.host_name}'"
+    last = server.saved[4] if server.saved is not None else "-"
+    for method in (*methods, "none") if reading.config.global_.ignore_resolution else methods:
+        if method == "last" and last != "-" and read_host(last) is not None:
+            _settle_at(server, last)
             return True
-    fixed = next((method for method in methods if method not in ("last", "libc", "none")), None)
-    if fixed:
-        server.address = replace(server.address, kind="ipv6" if ":" in fixed else "ipv4", host=fixed)
-    return fixed is not None
+        if method == "libc" and not server.asks_for_records:
+            asked = True
+            if _ask_system(server):
+                return True
+        elif method == "none":
+            if asked:
+                reading.report.warning(f"{who}{what}, disabling server.")
+            server.unresolved = True
+            return True
+        elif method not in ("last", "libc"):
+            if asked:
+                reading.report.warning(f"{who}{what}, falling back to configured address.")
+            _settle_at(server, method)
+            return True
+    reading.fail(f"{who}{what}." if asked else f"{who}no method found to resolve address '{server.host_name}'.")
+    return False
+
+
+def _ask_system(server: model.Server) -> bool:
+    """Ask the system's resolver."""
+    families = {4: socket.AF_INET, 6: socket.AF_INET6}
+    try:
+        found = socket.getaddrinfo(server.host_name, None, families.get(server.address.family, socket.AF_UNSPEC), socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    if found:
+        _settle_at(server, str(found[0][4][0]))
+    return bool(found)
+
+
+def _settle_at(server: model.Server, host: str) -> None:
+    server.address = replace(server.address, kind="ipv6" if ":" in host else "ipv4", host=host)
 
 
 def settle(config: model.Config) -> None:

@@ -68,6 +68,10 @@ def build(config: model.Config, loop: asyncio.AbstractEventLoop, clock: Clock, n
     process.starters.append(forwarding.start)
     process.closers.append(forwarding.close)
     process.closers.append(loggers.close)
+    if config.resolvers:
+        from pylb.tasks.server_names import start_resolvers  # few have names to resolve
+
+        start_resolvers(process)
     return process
 
 

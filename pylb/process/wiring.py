@@ -34,7 +34,8 @@ def connect_servers(process: Process) -> None:
 def carry_out(process: Process, transition: Transition) -> None:
     """Print and log the lines, end sessions, wake who waits."""
     for line in transition.lines:
-        process.message(TERMINAL_LEVELS.get(line.tag, 5), line.text)
+        if line.tag:
+            process.message(TERMINAL_LEVELS.get(line.tag, 5), line.text)
         if line.backend.send_log is not None:
             line.backend.send_log(line.level, line.for_log)
     for server, letter in transition.shutdowns:

@@ -50,6 +50,7 @@ class Process:
         self.started = clock.now()
         self.started_wall = clock.wall()
         self.sinks: dict[str, Any] = {}  # of events, by name
+        self.resolvers: dict[str, Any] = {}  # who asks name servers, by the names of `resolvers` sections
         self.maxconn = config.global_.maxconn
         self.node = config.global_.node or ""
         self.description = config.global_.description or ""

@@ -55,6 +55,7 @@ class Server:
         self.backend, self.settings = backend, settings
         self.name, self.id = settings.name, number
         self.address = settings.address
+        self.host_name, self.record_name = ("", settings.host_name) if settings.asks_for_records else (settings.host_name, "")
         self.backup: bool = settings.backup
         self.cookie = settings.cookie
         self.admin = (FORCED_MAINT | CONFIGURED_MAINT if settings.disabled else 0) | (RESOLUTION_MAINT if settings.unresolved else 0)
@@ -78,13 +79,14 @@ class Server:
         self.check = Health(self, settings.check.rise, settings.check.fall, settings.check.enabled)
         self.agent = Agent(self, 1, 1, settings.agent.enabled)
         if self.admin:
-            self.check.health, self.check.paused = 0, settings.disabled
+            self.check.health, self.check.paused = 0, settings.disabled or settings.check.enabled
         self.errors_in_row = 0
         self.tls_session = KeptSession()
         self.tls_suspended = False  # `set server ... ssl off`
         self.emit: Callable[[Transition], None] | None = None  # who logs, wakes and shuts down; set by the process
         self.connect: Callable[[Any], Any] | None = None  # opens a connection for a stream; set by the process
         self.readdressed: Callable[[], None] = lambda: None  # looks at the address again; set with `connect`
+        self.follow_name: Callable[[str], bool] | None = None  # has the address follow another name; set where `resolvers` does that at all
 
     def __repr__(self) -> str:
         return f"Server('{self.backend.name}/{self.name}' {self.status_text} {self.served}/{self.maxconn or '-'} q{len(self.queue)})"

@@ -23,6 +23,11 @@ RESOLUTION_MAINT: Final = 0x20
 NAMED_BY_COMMAND: Final = 0x40
 MAINT: Final = FORCED_MAINT | INHERITED_MAINT | RESOLUTION_MAINT
 DRAIN: Final = FORCED_DRAIN | INHERITED_DRAIN
+ENDS: Final = {  # how the end of maintenance is told, by the flag that kept it up: what stands behind the server's name, and the reason
+    FORCED_MAINT: ("", "leaving forced maintenance"),
+    INHERITED_MAINT: ("", "leaving maintenance"),
+    RESOLUTION_MAINT: ("('{}') ", "resolves again"),
+}
 
 
 class State(IntEnum):
@@ -55,14 +60,14 @@ def admit(server: Server, flag: int, now: float, transition: Transition, cause: 
     before = server.admin
     server.admin |= flag
     if kind == MAINT and not before & MAINT:
-        enter_maintenance(server, source(server, flag) or cause, now, transition)
+        enter_maintenance(server, cause + source(server, flag), now, transition)
     elif kind == DRAIN and not before & (MAINT | DRAIN):
-        enter_drain(server, source(server, flag) or cause, now, transition)
+        enter_drain(server, cause + source(server, flag), now, transition)
     elif kind == DRAIN and not before & MAINT:
         remain_in_drain(server, transition)
     if not before & kind:
         for tracker in server.trackers:
-            admit(tracker, inherited(flag), now, transition)
+            admit(tracker, inherited(flag), now, transition, cause)
 
 
 def dismiss(server: Server, flag: int, now: float, transition: Transition) -> None:
@@ -70,12 +75,11 @@ def dismiss(server: Server, flag: int, now: float, transition: Transition) -> No
     if not server.admin & flag:
         return
     kind = MAINT if flag & MAINT else DRAIN
-    before = server.admin
     server.admin &= ~flag
     if kind == MAINT and not server.admin & MAINT:
-        leave_maintenance(server, bool(before & FORCED_MAINT), now, transition)
+        leave_maintenance(server, flag, now, transition)
     elif kind == MAINT:
-        remain_in_maintenance(server, transition)
+        remain_in_maintenance(server, flag, transition)
     elif not server.admin & (MAINT | DRAIN):
         leave_drain(server, now, transition)
     elif not server.admin & MAINT:
@@ -110,7 +114,7 @@ def enter_maintenance(server: Server, why: str, now: float, transition: Transiti
     server.leave_service(now, transition, ALERT, f"is going DOWN for maintenance{why}.")
 
 
-def leave_maintenance(server: Server, forced: bool, now: float, transition: Transition) -> None:
+def leave_maintenance(server: Server, flag: int, now: float, transition: Transition) -> None:
     """Back to what checks say; a checked server comes up at once and its first check decides."""
     if server.check.enabled:
         server.check.paused, server.check.health = False, server.check.rise
@@ -121,7 +125,8 @@ def leave_maintenance(server: Server, forced: bool, now: float, transition: Tran
         transition.ready.append(server)
     server.apply(now)
     up, mode = "DOWN" if server.is_stopped else "UP", "DRAIN" if server.admin & DRAIN else "READY"
-    transition.say(server, NOTICE, f"is {up}/{mode} (leaving {'forced ' if forced else ''}maintenance).")
+    who, why = ENDS[flag]
+    transition.say(server, NOTICE, f"{who.format(server.host_name)}is {up}/{mode} ({why}).")
     remain_in_drain(server, transition)
 
 
@@ -131,9 +136,11 @@ def state_after_maintenance(server: Server) -> State:
     return State.STARTING if server.settings.slowstart else State.RUNNING
 
 
-def remain_in_maintenance(server: Server, transition: Transition) -> None:
+def remain_in_maintenance(server: Server, flag: int, transition: Transition) -> None:
     """One reason for maintenance is gone, another one stays."""
-    if server.admin & FORCED_MAINT:
+    if flag == RESOLUTION_MAINT:
+        transition.say(server, NOTICE, f"('{server.host_name}') resolves again but remains in maintenance.")
+    elif flag == INHERITED_MAINT:
         transition.say(server, NOTICE, "remains in forced maintenance.")
     else:
         name = via(server.tracked) if server.tracked is not None else ""

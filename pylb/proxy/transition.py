@@ -23,7 +23,7 @@ class Line:
     """One message: for the terminal (`[WARNING]  (pid) : text`) and, in the words of the log, for the proxy's `log` targets."""
 
     backend: Any
-    tag: str  # WARNING or ALERT: what the terminal shows
+    tag: str  # WARNING or ALERT: what the terminal shows; nothing: it does not
     level: int  # syslog's
     text: str
     log_text: str = ""  # where the log's words differ

@@ -55,7 +55,6 @@ UNREAD_FIELDS = {
     "Server.sni_source": "the text of `sni`, of which the expression is what counts",
     "Server.pool_low_conn": "keeps threads from stealing connections from each other; there is one pool",
     "Server.max_reuse": "HAProxy heeds it on HTTP/2 connections only",
-    "Server.resolve_opts": "names that change while running need `resolvers`, which is refused",
     "Server.ws": "there is no HTTP/2 to servers yet whose WebSockets would go another way",
     "Server.template": "servers of a template differ from others in nothing but how they were written",
     "Proxy.no_options": "`no option` has removed the option already; the note is for `defaults` that are inherited later",

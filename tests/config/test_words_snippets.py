@@ -29,6 +29,8 @@ TEMPLATES = {
     "listen": f"defaults\n{TIMEOUTS}listen f\n bind :8000\n {{}}\n",
     "defaults": f"defaults\n{TIMEOUTS} {{}}\n{FRONTEND}",
     "ndefaults": f"defaults foo\n{TIMEOUTS} {{}}\nfrontend f from foo\n bind :8000\n",
+    "resolvers": f"resolvers r1\n nameserver d1 127.0.0.1:53\n {{}}\ndefaults\n{TIMEOUTS}{FRONTEND}",
+    "names": f"resolvers r1\n nameserver d1 127.0.0.1:53\ndefaults\n{TIMEOUTS}{FRONTEND} default_backend b\nbackend b\n {{}}\n",
     "global": f"global\n {{}}\ndefaults\n{TIMEOUTS}{FRONTEND}",
 }
 

@@ -8,10 +8,7 @@ from __future__ import annotations
 CRT_FILES = [f"{verb} ssl {kind}-file [WORKER] " for verb in ("abort", "commit", "del", "new", "set") for kind in ("ca", "crl")]
 
 UNLISTED: dict[str, list[str]] = {
-    "resolvers sections, and what asks them, are not read yet": [
-        *("\thttpclient.resolvers.id", "\ttcp-request content do-resolve*", "\thttp-request do-resolve*", "show resolvers [WORKER] "),
-    ],
-    "HAProxy's own HTTP client is not there yet": ["\thttpclient.ssl.verify", "httpclient [WORKER] [EXPERT] "],
+    "HAProxy's own HTTP client is not there yet": ["\thttpclient.resolvers.id", "\thttpclient.ssl.verify", "httpclient [WORKER] [EXPERT] "],
     "files of authorities and revocations do not change at run time yet": [*CRT_FILES, "show ssl crl-file [WORKER] "],
     "crt-lists do not change at run time yet": ["add ssl crt-list [WORKER] ", "del ssl crt-list [WORKER] "],
     "certificates are stapled without OCSP responses": ["set ssl ocsp-response [WORKER] ", "show ssl ocsp-response [WORKER] "],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pylb.base.address import Address, read_host
 from pylb.control.registry import WARNING, Message, Refusal, Words
+from pylb.proxy.resolution import move
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
@@ -63,22 +64,6 @@ def port_change(before: Address, text: str, after: Address) -> tuple[str, Addres
     if before == after:
         return "no need to change the port", before
     return f"port changed from '{'+' if before.relative and before.port >= 0 else ''}{before.port}' to '{text}'", after
-
-
-def move(server: Server, address: Address) -> None:
-    """New streams go to the new place; idle connections to the old one are of no use any more."""
-    if address == server.address:
-        return
-    server.address = address
-    server.refresh_cookie()
-    server.readdressed()
-    drop_idle(server)
-
-
-def drop_idle(server: Server) -> None:
-    """Close the connections that wait for another use."""
-    for connection in server.pool.clear():
-        connection.close()
 
 
 # -- where checks and agents are asked

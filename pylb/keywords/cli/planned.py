@@ -41,7 +41,6 @@ PLANNED: Final[tuple[tuple[str, str, str, Level, str | None], ...]] = (
     ("show cache", "show cache", "show cache status", Level.ADMIN, None),
     ("show fd", "show fd [num]", "dump list of file descriptors in use or a specific one", Level.OPERATOR, None),
     ("show peers", "show peers [dict|-] [section]", "dump some information about all the peers or this peers section", Level.USER, None),
-    ("show resolvers", "show resolvers [id]", "dumps counters from all resolvers section and associated name servers", Level.USER, None),
     ("show ssl crl-file", "show ssl crl-file [<crlfile[:<index>>]]", "display the SSL CRL files used in memory, or the details of a <crlfile>, or a single CRL of index <index> of CRL file <crlfile>", Level.OPERATOR, None),
     ("show ssl ocsp-response", "show ssl ocsp-response [id]", "display the IDs of the OCSP responses used in memory, or the details of a single OCSP response", Level.USER, None),
     ("show threads", "show threads", "show some threads debugging information", Level.USER, None),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from pylb.base.errors import NotImplementedYet
 from pylb.control.registry import NOTICE, Answer, Level, Message, Refusal, Words, command
-from pylb.keywords.cli.addresses import drop_idle, set_address, set_agent_address, set_agent_port, set_check_address, set_check_port
+from pylb.keywords.cli.addresses import set_address, set_agent_address, set_agent_port, set_check_address, set_check_port
 from pylb.keywords.cli.common import INTEGER, find_server
+from pylb.keywords.cli.resolvers import set_name
+from pylb.proxy.resolution import drop_idle
 from pylb.proxy.transition import Transition
 from pylb.proxy.weights import EMPTY, TRAILING
 from pylb.stream.dial import attach
@@ -70,14 +71,6 @@ def set_server_weight(cli: Cli, server: Server, words: Words) -> None:
     wrong = server.set_weight(words[0], cli.now)
     if wrong is not None:
         raise Refusal(wrong if wrong in (EMPTY, TRAILING) else f"{wrong}\n")
-
-
-def set_name(cli: Cli, server: Server, words: Words) -> None:
-    if not words.at(0):
-        raise Refusal("set server <b>/<s> fqdn requires a FQDN.\n")
-    if server.settings.resolvers:
-        raise NotImplementedYet("set server fqdn")
-    raise Refusal("set server <b>/<s> fqdn failed because no resolution is configured.\n")
 
 
 def set_ssl(cli: Cli, server: Server, words: Words) -> Message:

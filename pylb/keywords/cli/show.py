@@ -72,8 +72,8 @@ def state_line(server: Server, now: float) -> str:
         backend.id, backend.name, server.id, server.name, host(address), int(server.state), server.admin, server.uweight, server.iweight,
         int(now - server.last_change), STATUSES[check.last.status][0], check.last.outcome, check.health,
         check.state_mask or (PAUSED if check.paused else 0), server.agent.state_mask,
-        int(backend.settings.forced_id), int(settings.forced_id), settings.host_name or "-",
-        address.port, "-", int(settings.ssl), settings.check.port or 0, host(settings.check.address), host(settings.agent.address),
+        int(backend.settings.forced_id), int(settings.forced_id), server.host_name or "-",
+        address.port, server.record_name or "-", int(settings.ssl), settings.check.port or 0, host(settings.check.address), host(settings.agent.address),
         settings.agent.port or 0,
     )  # fmt: skip
     return " ".join(map(str, values)) + "\n"

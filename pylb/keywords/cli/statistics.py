@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pylb.base import version
-from pylb.base.errors import NotImplementedYet
 from pylb.control import stats
 from pylb.control.json_schema import SCHEMA
 from pylb.control.registry import INFO, Answer, Level, Message, Refusal, Words, command
+from pylb.keywords.cli import resolvers
 
 if TYPE_CHECKING:
     from pylb.control.interpreter import Cli
@@ -41,11 +41,9 @@ def number(text: str) -> int:
 def show_stat(cli: Cli, words: Words) -> Answer:
     """A row per frontend, listener, server and backend."""
     want = stats.Filter(legends=cli.level >= Level.OPERATOR)
+    domain = words.at(1) if words.at(0) == "domain" else ""
     if words.at(0) == "domain":
-        domain = words.at(1)
-        if domain == "resolvers":
-            raise NotImplementedYet("show stat domain resolvers")
-        if domain != "proxy":
+        if domain not in ("proxy", "resolvers"):
             raise Refusal("Invalid statistics domain.\n")
         words = Words(words[2:])
     if words.at(0) and words.at(1) and words.at(2):
@@ -53,6 +51,8 @@ def show_stat(cli: Cli, words: Words) -> Answer:
         words = Words(words[3:])
     want.up, want.no_maintenance = "up" in words, "no-maint" in words
     form = [word for word in words if word in ("typed", "json")]
+    if domain == "resolvers":
+        return resolvers.statistics(cli, form[-1] if form else "", "desc" in words)
     rows = stats.rows(cli.process, want)
     if form and form[-1] == "json":
         return stats.as_json(rows)
@@ -84,4 +84,7 @@ def clear_counters(cli: Cli, words: Words) -> None:
     everything = words.at(0) == "all"
     if everything:
         cli.require(Level.ADMIN)
+        for resolver in cli.process.resolvers.values():
+            for server in resolver.name_servers:
+                server.clear_counters()
     stats.clear_counters(cli.process, everything)

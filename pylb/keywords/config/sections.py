@@ -202,5 +202,5 @@ def _not_implemented(name: str) -> None:
     section.add(name, refuse, {"planned": True})
 
 
-for _name in ("peers", "resolvers", "mailers", "program", "log-forward", "cache", "fcgi-app"):
+for _name in ("peers", "mailers", "program", "log-forward", "cache", "fcgi-app"):
     _not_implemented(_name)

@@ -15,9 +15,9 @@ from pylb.config.registry import PROXY, keyword, server_keyword
 from pylb.config.spelling import did_you_mean
 from pylb.keywords.config.sections import bad_character
 from pylb.keywords.config.server_tls import Told, complete
+from pylb.wire.dns import to_wire
 
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
-HOST_NAME = re.compile(r"(?=.{1,255}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 NO_DEFAULT = ("id",)
 PROTOCOLS = ("h1", "h2", "fcgi", "none")
 
@@ -88,10 +88,11 @@ def _read(proxy: model.Proxy, args: Args, name: str, text: str, at: int) -> mode
         where = address.parse_address(text, address.RING_SERVER if args.section == "ring" else address.SERVER, args.env)
     except Alert as error:
         raise BareAlert(f"[{args.place}] : {who}{error}" + ("" if "range not permitted" in str(error) else "\n"))
-    if where.kind == "name" and not HOST_NAME.fullmatch(where.host):
+    if where.kind == "name" and to_wire(where.host) is None:
         raise BareAlert(f"[{args.place}] : {who}Can't create DNS resolution for server '{name}'")
     one = copy.deepcopy(proxy.default_server) if proxy.default_server else model.Server(name, where, args.place)
     one.name, one.address, one.place, one.text = name, where, args.place, text
+    one.host_name = where.host if where.kind == "name" else ""
     _words(one, args, at, who)
     complete(one, args.config.global_)
     _check_agent(one, args, who)
@@ -330,20 +331,6 @@ def proxy_v2_options(one: model.Server, args: Args) -> None:
     one.send_proxy = one.send_proxy or "v2"
 
 
-@server_keyword("init-addr", usage="{last|libc|none|<ip>},...")
-def init_addr(one: model.Server, args: Args) -> None:
-    """Where the address of a name comes from at start."""
-    methods = tuple(method for method in args.next().split(",") if method)
-    for method in methods:
-        if method not in ("last", "libc", "none") and not _is_ip(method):
-            raise Alert(f"'init-addr' : unknown init-addr method '{method}', supported methods are 'libc', 'last', 'none'.")
-    one.init_addr = methods
-
-
-def _is_ip(text: str) -> bool:
-    return re.fullmatch(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", text) is not None
-
-
 @server_keyword("socks4", usage="<addr>:<port>")
 def socks4(one: model.Server, args: Args) -> None:
     """Go through a SOCKS4 proxy."""
@@ -352,38 +339,6 @@ def socks4(one: model.Server, args: Args) -> None:
         one.socks4 = args.address(address.SOCKS, text)
     except Alert as error:
         raise Alert(f"'socks4 {text}' : {error}")
-
-
-@server_keyword("resolvers", usage="<id>")
-def resolvers(one: model.Server, args: Args) -> None:
-    """Who resolves the server's name while running."""
-    one.resolvers = args.next()
-
-
-@server_keyword("resolve-prefer", usage="<family>")
-def resolve_prefer(one: model.Server, args: Args) -> None:
-    """Which family of addresses to prefer."""
-    family = args.next()
-    if family not in ("ipv4", "ipv6"):
-        raise Alert("'resolve-prefer' expects either ipv4 or ipv6 as argument.")
-    one.resolve_opts["prefer"] = family
-
-
-@server_keyword("resolve-opts", usage="<option>,...")
-def resolve_opts(one: model.Server, args: Args) -> None:
-    """Liberties of name resolution."""
-    for name in args.next().split(","):
-        if name not in ("allow-dup-ip", "ignore-weight", "prevent-dup-ip"):
-            raise Alert(
-                f"'resolve-opts' : unknown resolve-opts option '{name}', supported methods are 'allow-dup-ip', 'ignore-weight', and 'prevent-dup-ip'."
-            )
-        one.resolve_opts[name] = "1"
-
-
-@server_keyword("resolve-net", usage="<network>,...")
-def resolve_net(one: model.Server, args: Args) -> None:
-    """Networks whose addresses are preferred."""
-    one.resolve_opts["net"] = args.word("'resolve-net' expects a list of networks.")
 
 
 @server_keyword("usesrc")
