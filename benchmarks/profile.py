@@ -109,6 +109,7 @@ def sampled(text: str, seconds: float) -> Profile:
         while time.monotonic() < ends_at:
             bench.batch()
     finally:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)  # a last look would wind up the timer again
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     total = sum(seen.floors.values()) or 1

@@ -113,7 +113,7 @@ def seen(command: Sequence[str], config: str, directory: Path) -> tuple[list[lis
     with started(command, config, directory) as (states, statistics, errors):
         rows = [line.split() for line in states.splitlines()[2:] if line]
         for row in rows:
-            row[9] = "now" if abs(int(row[9])) <= 2 else "about 100" if abs(int(row[9]) - 100) <= 2 else row[9][:-1]
+            row[9] = "now" if abs(int(row[9])) <= 2 else "about 100" if abs(int(row[9]) - 100) <= 2 else f"about {(int(row[9]) + 5) // 10}0"
         shown = [(cells[1], cells[17], cells[18]) for cells in (line.split(",") for line in statistics.splitlines()[1:]) if len(cells) > 18]
         # "first" is only there to be the first to be checked
         said = [line for line in mask(errors.read_text("latin-1")).splitlines() if "[NOTICE]" not in line and "first" not in line]
