@@ -1,6 +1,6 @@
 """Files of server states: what `show servers state` wrote is read again (`load-server-state-from-file`; management.txt 9.3 has the format).
 
-Here files are read and lines are told from each other; `proxy.restore` gives the servers what the lines say.
+Here files are read and lines are told from each other; `process.restoring` gives the servers what the lines say.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ UNSET = (
     "backend '{}' configured to load server state file from global section 'server-state-file' directive."
     " Unfortunately, 'server-state-file' is not set!"
 )
-OPEN, FORMAT, CORRUPTED = "Can't open {{}} state file '{}': {}", "Can't get version of the {{}} state file '{}'", "corrupted {{}} state file '{}' at line {}"
+FORMAT, CORRUPTED = "Can't get version of the {{}} state file '{}'.", "corrupted {{}} state file '{}' at line {}."
 VERSION = re.compile(r"[ \t]*0*1")
 LONGEST_PATH = 4096
 FEWEST, MOST = 20, 25  # fields of a line
@@ -30,10 +30,12 @@ class Unreadable(Exception):
 def read_saved_states(reading: Reading) -> None:
     """Give each server its line: of the file of all, or of its backend's own."""
     backends = [proxy for proxy in reading.config.proxies if proxy.is_backend and not proxy.disabled]
-    shared = read_shared(reading, backends)
+    shared: dict[str, Lines] = {}
+    for line in read_shared(reading, backends):
+        shared.setdefault(line[1], []).append(line)
     for proxy in backends:
         if proxy.load_server_state == "global":
-            give(proxy, [line for line in shared if line[1] == proxy.name])
+            give(proxy, shared.get(proxy.name, []))
         elif proxy.load_server_state == "local" and proxy.servers:
             give(proxy, read_own(reading, proxy))
 
@@ -55,17 +57,21 @@ def read_shared(reading: Reading, backends: list[model.Proxy]) -> Lines:
             if proxy.load_server_state == "global":
                 warn(UNSET.format(proxy.name))
         return []
+    path = place(reading, name)
     try:
-        return parse(place(reading, name))
+        return parse(path)
+    except OSError as error:
+        warn(f"config: Can't open global server state file '{path}': {error.strerror}")
     except Unreadable as error:
-        warn(f"config: {str(error).format('global server')}" + "." * (not error.args[0].startswith("Can't open")))
-        return []
+        warn(f"config: {str(error).format('global server')}")
+    return []
 
 
 def read_own(reading: Reading, proxy: model.Proxy) -> Lines:
     """The lines of a backend's own file that are about it."""
     name = proxy.extra.get("server-state-file-name", "use-backend-name")
     path = place(reading, proxy.name if name == "use-backend-name" else name)
+    servers = {one.name for one in proxy.servers}
 
     def warn(text: str) -> None:
         reading.report.warning(f"Proxy '{proxy.name}': {text}")
@@ -78,7 +84,7 @@ def read_own(reading: Reading, proxy: model.Proxy) -> Lines:
             return False
         if number != str(proxy.id):
             warn(f"backend ID mismatch: from server state file: '{number}', from running config '{proxy.id}'")
-        if all(server != one.name for one in proxy.servers):
+        if server not in servers:
             warn(f"can't find server '{server}' in backend '{proxy.name}'")
         return True
 
@@ -87,9 +93,11 @@ def read_own(reading: Reading, proxy: model.Proxy) -> Lines:
         return []
     try:
         return parse(path, about)
+    except OSError as error:
+        warn(f"Can't open server state file '{path}': {error.strerror}.")
     except Unreadable as error:
-        warn(f"{str(error).format('server')}.")
-        return []
+        warn(str(error).format("server"))
+    return []
 
 
 def place(reading: Reading, name: str) -> str:
@@ -99,13 +107,11 @@ def place(reading: Reading, name: str) -> str:
 
 
 def parse(path: str, wanted: Callable[[list[str]], bool] = bool) -> Lines:
-    """The lines that are `wanted`, as fields; raises Unreadable. Lines are counted from the one behind the version."""
+    """The lines that are `wanted`, as fields; raises Unreadable and OSError. Lines are counted from the one behind the version."""
     try:
         text = Path(path).read_bytes().decode("latin-1")
     except IsADirectoryError:
         text = ""
-    except OSError as error:
-        raise Unreadable(OPEN.format(path, error.strerror)) from None
     first, *rest = text.split("\n")
     if not rest or not VERSION.fullmatch(first):
         raise Unreadable(FORMAT.format(path))

@@ -18,7 +18,7 @@ from pylb.base.clock import Clock
 from pylb.config import model
 from pylb.process import build
 from pylb.process.net import RealNet
-from pylb.proxy.health import STATUSES, Health, Result
+from pylb.proxy.health import STATUSES, Result
 from pylb.proxy.states import CONFIGURED_MAINT, FORCED_DRAIN, FORCED_MAINT, RESOLUTION_MAINT, State, admit, dismiss, remain_in_drain, via
 from pylb.proxy.transition import Transition
 from pylb.stream.dial import attach
@@ -192,14 +192,14 @@ def place(server: Server, saved: Saved) -> Iterator[str]:
         server.address = replace(server.address, port=saved.port)
         server.refresh_cookie()
     if settings.tls is not None and (settings.ssl or server.tls_suspended):
-        settings.ssl = saved.text(1) not in ("0", "-") and saved.text(1).isdigit()
+        settings.ssl = saved.text(1) != "0" and saved.text(1).isdigit()
         server.tls_suspended = not settings.ssl
     attach(server)
-    for checker, asked, port, host in ((server.check, settings.check, 2, 3), (server.agent, settings.agent, 5, 4)):
-        yield from aim(checker, asked, saved.text(port), saved.text(host))
+    for asked, port, host in ((settings.check, 2, 3), (settings.agent, 5, 4)):
+        yield from aim(asked, saved.text(port), saved.text(host))
 
 
-def aim(checker: Health, asked: model.Check | model.Agent, port: str, host: str) -> Iterator[str]:
+def aim(asked: model.Check | model.Agent, port: str, host: str) -> Iterator[str]:
     """Where one checker asks."""
     if host != "-":
         found = read_host(host)
